@@ -12,6 +12,7 @@ import {
   AddressSchema,
   EndpointSchema,
   NameSchema,
+  OperatorPrefixSchema,
   PortSchema,
   PrefixSchema,
   PublicKeySchema,
@@ -62,7 +63,7 @@ export const NetworkCreateSchema = Type.Object(
   {
     name: NameSchema,
     overlayPrefixes: Type.Optional(
-      Type.Array(PrefixSchema, {
+      Type.Array(OperatorPrefixSchema, {
         minItems: 1,
         maxItems: 2,
         description: 'At most one IPv4 and one IPv6 prefix; made up when absent',
@@ -98,7 +99,10 @@ export const SiteCreateSchema = Type.Object(
     network: ReferenceTextSchema,
     name: NameSchema,
     prefixes: Type.Optional(
-      Type.Array(PrefixSchema, { maxItems: 256, description: 'Approved routes made with it' }),
+      Type.Array(OperatorPrefixSchema, {
+        maxItems: 256,
+        description: 'Approved routes made with it',
+      }),
     ),
   },
   closed,
@@ -178,7 +182,7 @@ export const RouteSchema = Type.Object(
 );
 
 export const RouteCreateSchema = Type.Object(
-  { site: ReferenceTextSchema, prefix: PrefixSchema },
+  { site: ReferenceTextSchema, prefix: OperatorPrefixSchema },
   closed,
 );
 
