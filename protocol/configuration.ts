@@ -143,6 +143,20 @@ export function configurationOf(
   return { epoch: version.epoch, revision: version.revision, digest, entries: byKey };
 }
 
+/** A configuration from outside (wire or disk): refused unless it is what its digest promises. */
+export function receiveConfiguration(
+  version: Version,
+  entries: readonly Entry[],
+): Parsed<Configuration> {
+  const keys = new Set(entries.map(keyOf));
+  if (keys.size !== entries.length) return refuse('the configuration holds an entry twice');
+  const configuration = configurationOf(version, entries);
+  if (configuration.digest !== version.digest) {
+    return refuse(`revision ${version.revision} does not have the digest it promises`);
+  }
+  return accept(configuration);
+}
+
 /** What turns `base` into `target`; both of one epoch. */
 export function deltaBetween(base: Configuration, target: Configuration): Delta {
   const put = [...target.entries]
@@ -160,14 +174,25 @@ export function deltaBetween(base: Configuration, target: Configuration): Delta 
 }
 
 /**
- * Applies a delta. Refuses when it was made for another base or does not give the digest it
+ * Applies a delta. Refuses when it was made for another base, names an entry twice or one to
+ * remove that is not there, goes back in the sequence, or does not give the digest it
  * promises; the agent then asks for the whole configuration.
+ *
+ * The digest is over the entries: of the numbers only the order is checked, because TLS
+ * already says who sent them. `base.revision` is for people; equal digests are equal bases.
  */
 export function applyDelta(base: Configuration, delta: Delta): Parsed<Configuration> {
   if (delta.epoch !== base.epoch) return refuse(`delta is of epoch "${delta.epoch}"`);
   if (delta.base.digest !== base.digest) {
     return refuse(`delta starts at revision ${delta.base.revision} with another digest`);
   }
+  if (delta.revision < base.revision) {
+    return refuse(`delta leads to revision ${delta.revision}, back from ${base.revision}`);
+  }
+  const keys = [...delta.remove, ...delta.put.map(keyOf)];
+  if (new Set(keys).size !== keys.length) return refuse('delta names an entry twice');
+  const missing = delta.remove.find((key) => !base.entries.has(key));
+  if (missing !== undefined) return refuse(`delta removes "${missing}", which is not there`);
   const entries = new Map(base.entries);
   let digest = base.digest;
   const drop = (key: EntryKey) => {

@@ -23,7 +23,7 @@ const MAX_LENGTH = 4096;
 
 const BodySchema = Type.Object(
   {
-    urls: Type.Array(Type.String({ pattern: '^https://[^/]+$' }), { minItems: 1, maxItems: 8 }),
+    urls: Type.Array(Type.String({ pattern: '^https://[a-z0-9.:[\\]-]+$' }), { minItems: 1, maxItems: 8 }),
     authority: Type.String({ pattern: '^[0-9a-f]{64}$' }),
     secret: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
   },
@@ -53,5 +53,11 @@ export function parseJoinToken(text: string): Parsed<JoinToken> {
   const body = parseWith(BodySchema, value);
   if (!body.ok) return damaged;
   const { urls, authority, secret } = body.value;
+  if (!urls.every(isOrigin)) return damaged;
   return accept({ urls, authorityFingerprint: authority, secret: new Secret(secret) });
+}
+
+/** Scheme, host and port and nothing else: everything that follows is the agent's to say. */
+function isOrigin(url: string): boolean {
+  return URL.canParse(url) && new URL(url).hostname !== '';
 }

@@ -36,6 +36,7 @@ export const ADDRESS_BITS: Readonly<Record<Family, number>> = { 4: 32, 6: 128 };
 const IPV4_NUMBER = /^(?:0|[1-9]\d{0,2})$/;
 const IPV6_GROUP = /^[0-9a-f]{1,4}$/i;
 const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
+const DIGITS = /^\d{1,3}$/;
 
 /** Accepts only the canonical spelling; the refusal names it when there is one. */
 export function parseAddress(text: string): Parsed<Address> {
@@ -92,8 +93,8 @@ export function canonicalPrefix(text: string): Prefix | undefined {
   const parts = readAddress(addressText);
   if (parts === undefined || rest.length > 0) return undefined;
   const full = ADDRESS_BITS[parts.family];
-  const length = lengthText === undefined ? full : Number(lengthText);
-  if (!PREFIX_LENGTH.test(`${length}`) || lengthText === '' || length > full) return undefined;
+  const length = Number(lengthText ?? full);
+  if (!DIGITS.test(lengthText ?? `${full}`) || length > full) return undefined;
   const { family, bits } = parts;
   return formatPrefix({ family, bits: bits & networkMask(family, length), length });
 }
