@@ -1,3 +1,12 @@
+/**
+ * Decides changes of enrollment tokens: the permission to join a site. Pure. What is done
+ * with one is in `join-connector.ts`.
+ *
+ * @module
+ */
+import { DEFAULT_TOKEN_LIFETIME_SECONDS } from '../../protocol/rest.ts';
+import { change, put, unchanged } from './decision.ts';
+import { resolve } from './reference.ts';
 import type { ChangeContext, Decision, EnrollmentToken, Milliseconds, Snapshot } from './types.ts';
 
 export type EnrollmentTokenInput = {
@@ -12,24 +21,45 @@ export type EnrollmentTokenInput = {
 export type EnrollmentTokenState = 'usable' | 'used' | 'expired' | 'revoked';
 
 export function createEnrollmentToken(
-  _snapshot: Snapshot,
-  _input: EnrollmentTokenInput,
-  _context: ChangeContext,
+  snapshot: Snapshot,
+  input: EnrollmentTokenInput,
+  context: ChangeContext,
 ): Decision<EnrollmentToken> {
-  throw new RangeError('not written');
+  const found = resolve(snapshot, 'sites', input.site, { field: '/site' });
+  if (found.kind === 'refuse') return found;
+  const lifetimeSeconds = input.expiresInSeconds ?? DEFAULT_TOKEN_LIFETIME_SECONDS;
+  const token: EnrollmentToken = {
+    id: context.newId('tok'),
+    siteId: found.row.id,
+    secretHash: input.secretHash,
+    maxUses: input.maxUses ?? 1,
+    uses: 0,
+    expiresAt: context.now + lifetimeSeconds * 1000,
+    revokedAt: null,
+    createdAt: context.now,
+  };
+  return change(token, { writes: [put('enrollmentTokens', token)], reachesAgents: false });
 }
 
+/** The token stays, so that who uses it is told why not. Connectors made by it stay too. */
 export function revokeEnrollmentToken(
-  _snapshot: Snapshot,
-  _input: { readonly token: string },
-  _context: Pick<ChangeContext, 'now'>,
+  snapshot: Snapshot,
+  input: { readonly token: string },
+  context: Pick<ChangeContext, 'now'>,
 ): Decision<EnrollmentToken> {
-  throw new RangeError('not written');
+  const found = resolve(snapshot, 'enrollmentTokens', input.token);
+  if (found.kind === 'refuse') return found;
+  if (found.row.revokedAt !== null) return unchanged(found.row);
+  const token: EnrollmentToken = { ...found.row, revokedAt: context.now };
+  return change(token, { writes: [put('enrollmentTokens', token)], reachesAgents: false });
 }
 
+/** The strongest reason first: one that is revoked and expired says "revoked". */
 export function enrollmentTokenState(
-  _token: EnrollmentToken,
-  _now: Milliseconds,
+  token: EnrollmentToken,
+  now: Milliseconds,
 ): EnrollmentTokenState {
-  throw new RangeError('not written');
+  if (token.revokedAt !== null) return 'revoked';
+  if (now >= token.expiresAt) return 'expired';
+  return token.uses >= token.maxUses ? 'used' : 'usable';
 }

@@ -1,24 +1,90 @@
+/**
+ * Decides changes of routes. A connector may only propose (`join-connector.ts`); here an
+ * operator makes, approves and takes back. Pure.
+ *
+ * @module
+ */
 import type { Prefix } from '../../protocol/net.ts';
-import type { ChangeContext, Decision, Route, Snapshot } from './types.ts';
+import { change, put, refuse, remove, unchanged } from './decision.ts';
+import { approvedPrefixes, refuseApproval } from './prefix-rules.ts';
+import { resolve } from './reference.ts';
+import { networkOfSite, routesOfSite, rowOf } from './snapshot.ts';
+import type { ChangeContext, Decision, Route, Site, Snapshot } from './types.ts';
 
+/** Makes an approved route. */
 export function createRoute(
-  _snapshot: Snapshot,
-  _input: { readonly site: string; readonly prefix: Prefix },
-  _context: ChangeContext,
+  snapshot: Snapshot,
+  input: { readonly site: string; readonly prefix: Prefix },
+  context: ChangeContext,
 ): Decision<Route> {
-  throw new RangeError('not written');
+  const found = resolve(snapshot, 'sites', input.site, { field: '/site' });
+  if (found.kind === 'refuse') return found;
+  const site = found.row;
+  const field = '/prefix';
+  const refusal = refuseApprovalAt(snapshot, { site, prefix: input.prefix, field });
+  if (refusal !== undefined) return refusal;
+  const proposal = routesOfSite(snapshot, site.id).find(({ prefix }) => prefix === input.prefix);
+  if (proposal !== undefined) {
+    return refuse(
+      'route-conflict',
+      `"${input.prefix}" is a pending route of site "${site.name}" already; ` +
+        `expected its approval (${proposal.id})`,
+      field,
+    );
+  }
+  const route: Route = {
+    id: context.newId('rou'),
+    siteId: site.id,
+    prefix: input.prefix,
+    state: 'approved',
+    proposedByConnectorId: null,
+    createdAt: context.now,
+  };
+  return change(route, { writes: [put('routes', route)], reachesAgents: isCarried(site) });
 }
 
+/** Approves a route or takes the approval back. */
 export function updateRoute(
-  _snapshot: Snapshot,
-  _patch: { readonly route: string; readonly state: Route['state'] },
+  snapshot: Snapshot,
+  patch: { readonly route: string; readonly state: Route['state'] },
 ): Decision<Route> {
-  throw new RangeError('not written');
+  const found = resolve(snapshot, 'routes', patch.route);
+  if (found.kind === 'refuse') return found;
+  const before = found.row;
+  if (before.state === patch.state) return unchanged(before);
+  const site = rowOf(snapshot, 'sites', before.siteId);
+  if (patch.state === 'approved') {
+    const refusal = refuseApprovalAt(snapshot, { site, prefix: before.prefix });
+    if (refusal !== undefined) return refusal;
+  }
+  const route: Route = { ...before, state: patch.state };
+  return change(route, { writes: [put('routes', route)], reachesAgents: isCarried(site) });
 }
 
+/** The result is the route as it was. */
 export function deleteRoute(
-  _snapshot: Snapshot,
-  _input: { readonly route: string },
+  snapshot: Snapshot,
+  input: { readonly route: string },
 ): Decision<Route> {
-  throw new RangeError('not written');
+  const found = resolve(snapshot, 'routes', input.route);
+  if (found.kind === 'refuse') return found;
+  const route = found.row;
+  const reachesAgents =
+    route.state === 'approved' && isCarried(rowOf(snapshot, 'sites', route.siteId));
+  return change(route, { writes: [remove('routes', route)], reachesAgents });
+}
+
+function refuseApprovalAt(
+  snapshot: Snapshot,
+  wanted: { readonly site: Site; readonly prefix: Prefix; readonly field?: string },
+) {
+  const { site, prefix, ...where } = wanted;
+  const network = networkOfSite(snapshot, site);
+  const approved = approvedPrefixes(snapshot, network.id);
+  return refuseApproval(prefix, { network, approved, ...where });
+}
+
+/** Routes of a site without connector go to nobody, not even its own agents: it has none. */
+function isCarried(site: Site): boolean {
+  return site.assignedConnectorId !== null;
 }

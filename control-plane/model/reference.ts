@@ -4,7 +4,7 @@
  * @module
  */
 import { type Refusal, refuse } from './decision.ts';
-import { isLiving, siteOfConnector } from './snapshot.ts';
+import { isLiving, siteOfConnector, tableOf } from './snapshot.ts';
 import type { Snapshot, TableName, Tables } from './types.ts';
 
 export type Resolved<T extends TableName> =
@@ -35,7 +35,7 @@ export function resolve<T extends TableName>(
   options: { readonly field?: string; readonly networkId?: string } = {},
 ): Resolved<T> {
   const { field, networkId } = options;
-  const rows: ReadonlyMap<string, Tables[T]> = snapshot[table];
+  const rows = tableOf(snapshot, table);
   const isId = text.includes('_');
   const candidates = isId
     ? [rows.get(text)].filter((row) => row !== undefined)

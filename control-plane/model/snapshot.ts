@@ -62,10 +62,17 @@ export function applyWrites(
   return { ...snapshot, ...Object.fromEntries(copies), ...position } as Snapshot;
 }
 
+/** A table by a name that is known at run time only. */
+export function tableOf<T extends TableName>(
+  snapshot: Snapshot,
+  table: T,
+): ReadonlyMap<string, Tables[T]> {
+  return snapshot[table] as ReadonlyMap<string, Tables[T]>; // `Snapshot` maps each name so
+}
+
 /** A row that another row points to. @throws {RangeError} when it is not there: a bug */
 export function rowOf<T extends TableName>(snapshot: Snapshot, table: T, id: string): Tables[T] {
-  const rows: ReadonlyMap<string, Tables[T]> = snapshot[table];
-  const row = rows.get(id);
+  const row = tableOf(snapshot, table).get(id);
   if (row === undefined) throw new RangeError(`Cannot find "${id}" in ${table}`);
   return row;
 }

@@ -1,17 +1,47 @@
+/**
+ * How a connector fares, from what is known of it. Pure.
+ *
+ * @module
+ */
 import type { Digest } from '../../protocol/digest.ts';
 import type { Report } from '../../protocol/message.ts';
 
 export type ConnectorStatus = {
   readonly state: 'active' | 'degraded' | 'inactive';
+  /** One sentence: why it is in that state. */
   readonly reason: string;
 };
 
-export function connectorStatus(_facts: {
+/**
+ * active: connected, and its last report says that it applied what it should have; degraded:
+ * connected, and something is left; inactive: away (it forwards on what it has).
+ */
+export function connectorStatus(facts: {
   readonly isConnected: boolean;
   /** The agent's last report; undefined before its first. */
   readonly report: Report | undefined;
-  /** Digest of the configuration that the connector should have; undefined when it has none. */
+  /** Of the configuration that it should have; undefined when it cannot be given one. */
   readonly desiredDigest: Digest | undefined;
 }): ConnectorStatus {
-  throw new RangeError('not written');
+  const { isConnected, report, desiredDigest } = facts;
+  if (!isConnected) return { state: 'inactive', reason: 'the agent is not connected' };
+  if (desiredDigest === undefined) {
+    return degraded('its configuration violates an invariant and is not sent');
+  }
+  if (report === undefined) return degraded('the agent has not reported yet');
+  const { revision } = report.version;
+  if (report.version.digest !== desiredDigest) {
+    return degraded(`the agent is at revision ${revision} and has not applied the current one`);
+  }
+  const [first, ...others] = report.pending;
+  if (first !== undefined) {
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+    return degraded(`${first.operation}: ${first.reason}${more}`);
+  }
+  if (!report.isApplied) return degraded(`the agent is still applying revision ${revision}`);
+  return { state: 'active', reason: `revision ${revision} is applied` };
+}
+
+function degraded(reason: string): ConnectorStatus {
+  return { state: 'degraded', reason };
 }
