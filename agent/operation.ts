@@ -1,0 +1,54 @@
+/**
+ * What an operation brings about and what it needs, so that a failed one fails what depends
+ * on it and nothing else. Pure.
+ *
+ * @module
+ */
+import type { Operation } from './state.ts';
+
+/** Names of things in the kernel that operations make: `link culvert0`, `address 10.1.0.1`. */
+export type Resource = string;
+
+/** What is not there when the operation failed. */
+export function provides(operation: Operation): Resource[] {
+  switch (operation.kind) {
+    case 'create-link':
+      return [`link ${operation.link}`];
+    case 'start-device':
+      return [`device ${operation.link}`];
+    case 'set-device':
+      return [`key ${operation.link}`];
+    case 'set-link':
+      return [`up ${operation.link}`];
+    case 'add-address':
+      return [`address ${operation.address.slice(0, operation.address.indexOf('/'))}`];
+    case 'set-firewall':
+      return ['firewall'];
+    default:
+      return [];
+  }
+}
+
+/** What must not have failed before. Forwarding waits for the firewall: policy before traffic. */
+export function needs(operation: Operation): Resource[] {
+  switch (operation.kind) {
+    case 'start-device':
+    case 'add-address':
+      return [`link ${operation.link}`];
+    case 'set-device':
+    case 'set-link':
+      return [`link ${operation.link}`, `device ${operation.link}`];
+    case 'set-peer':
+      return [`link ${operation.link}`, `device ${operation.link}`, `key ${operation.link}`];
+    case 'replace-route': {
+      const { route } = operation;
+      if (route.kind === 'unreachable') return [];
+      const source = route.source === undefined ? [] : [`address ${route.source}`];
+      return [`link ${route.link}`, `device ${route.link}`, `up ${route.link}`, ...source];
+    }
+    case 'set-sysctl':
+      return ['firewall'];
+    default:
+      return [];
+  }
+}

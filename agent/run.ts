@@ -1,0 +1,153 @@
+/**
+ * Runs the agent of this host: takes the host lock, wires the agent to the real kernel, the
+ * control plane, the disk and the clock, and ends on a signal without touching the kernel.
+ *
+ * @module
+ */
+
+import { X509Certificate } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import type { Server } from 'node:http';
+import { type Address, canonicalAddress } from '../protocol/net.ts';
+import { Agent } from './agent.ts';
+import { createCertificateRequest } from './certificate-request.ts';
+import { WebSocketChannel } from './channel.ts';
+import { lockHost } from './host-lock.ts';
+import {
+  identityKey,
+  type Member,
+  removeState,
+  saveIdentity,
+  wireguardPublicKey,
+} from './identity.ts';
+import { createHostKernel } from './kernel/kernel.ts';
+import { watchKernel } from './kernel/monitor.ts';
+import { restoreHost } from './leave.ts';
+import type { Logger } from './log.ts';
+import { StateFile } from './state-file.ts';
+import { serveStatus } from './status-socket.ts';
+import { SysctlJournal } from './sysctl-journal.ts';
+
+export type RunOptions = {
+  readonly member: Member;
+  readonly stateDirectory: string;
+  readonly runDirectory: string;
+  readonly logger: Logger;
+};
+
+/** A certificate is renewed when a third of its life is left; that is looked at this often. */
+const RENEWAL_LOOK_MILLISECONDS = 60 * 60 * 1000;
+const RENEWAL_REMAINDER = 1 / 3;
+
+/**
+ * Runs until a signal, or until an operator removes the connector.
+ *
+ * @returns exit status
+ * @throws {HostLockedError} when another agent of this host runs
+ */
+export async function runAgent(options: RunOptions): Promise<number> {
+  const unlock = await lockHost();
+  const { stateDirectory, runDirectory, logger } = options;
+  let { member } = options;
+  const { connectorId, urls } = member.membership;
+  const kernel = createHostKernel({
+    privateKeyOf: (publicKey) =>
+      publicKey === wireguardPublicKey(member) ? member.wireguardPrivateKey : undefined,
+    logger,
+  });
+  const journal = new SysctlJournal(stateDirectory);
+  const controlPlane = new KnownAddresses(urls);
+  const end = Promise.withResolvers<'signal' | 'removed'>();
+  const agent = new Agent({
+    member,
+    kernel,
+    journal,
+    stateFile: new StateFile({ directory: stateDirectory, connectorId }),
+    controlPlaneAddresses: () => controlPlane.addresses,
+    openChannel: (events) =>
+      new WebSocketChannel({
+        ...events,
+        onOpen: () => {
+          events.onOpen();
+          void controlPlane.look();
+        },
+        urls,
+        credentials: () => ({
+          authority: member.membership.authority,
+          certificate: member.membership.certificate,
+          key: member.identityPrivateKey.reveal(),
+        }),
+        logger,
+        now: Date.now,
+        random: Math.random,
+      }),
+    onCertificate: ({ certificate, authority }) => {
+      member = { ...member, membership: { ...member.membership, certificate, authority } };
+      saveIdentity(stateDirectory, member);
+      logger.info({ until: new X509Certificate(certificate).validTo }, 'certificate renewed');
+      agent.reconnect();
+    },
+    onRemoved: () => end.resolve('removed'),
+    logger,
+    now: Date.now,
+    random: Math.random,
+  });
+  const status = await serveStatus(runDirectory, () => agent.status());
+  const stopWatching = watchKernel(() => agent.wake(), logger);
+  const renewal = setInterval(() => void renewWhenDue(agent, member), RENEWAL_LOOK_MILLISECONDS);
+  void controlPlane.look();
+  logger.info({ connector: member.membership.connector, urls }, 'agent started');
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => end.resolve('signal'));
+  }
+  const reason = await end.promise;
+  clearInterval(renewal);
+  stopWatching();
+  await agent.stop();
+  await closed(status);
+  if (reason === 'removed') {
+    for (const problem of await restoreHost(kernel, journal)) {
+      logger.warn({ problem }, 'cannot put everything back');
+    }
+    removeState(stateDirectory);
+  }
+  unlock();
+  logger.info({ reason }, reason === 'removed' ? 'removed by an operator' : 'agent stopped');
+  return 0;
+}
+
+/** The control plane's addresses: those in its URLs, and what their names stood for last. */
+class KnownAddresses {
+  readonly #hosts: readonly string[];
+  addresses: readonly Address[];
+
+  constructor(urls: readonly string[]) {
+    this.#hosts = urls.map((url) => new URL(url).hostname.replace(/^\[|\]$/g, ''));
+    this.addresses = this.#hosts.flatMap((host) => canonicalAddress(host) ?? []);
+  }
+
+  /** Resolves the names again; a name that does not resolve keeps what it had. */
+  async look(): Promise<void> {
+    for (const host of this.#hosts) {
+      const found = await lookup(host, { all: true }).catch(() => []);
+      const fresh = found.flatMap(({ address }) => canonicalAddress(address) ?? []);
+      this.addresses = [...new Set([...this.addresses, ...fresh])];
+    }
+  }
+}
+
+async function renewWhenDue(agent: Agent, member: Member): Promise<void> {
+  const certificate = new X509Certificate(member.membership.certificate);
+  const begin = Date.parse(certificate.validFrom);
+  const end = Date.parse(certificate.validTo);
+  if (end - Date.now() > (end - begin) * RENEWAL_REMAINDER) return;
+  agent.renew(await createCertificateRequest(identityKey(member)));
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { judge } from '../../../agent/accept.ts';
+import { type Configuration, deltaBetween } from '../../../protocol/configuration.ts';
+import type { Digest } from '../../../protocol/digest.ts';
+import { configuration, ENTRIES, route } from './world.ts';
+
+const HELD = configuration(ENTRIES, 7);
+const NEXT = configuration([...ENTRIES, route('10.4.0.0/16', 'branch')], 8);
+const WRONG = 'f'.repeat(64) as Digest;
+
+describe('judge()', () => {
+  test('accepts a whole configuration that is what its digest promises', () => {
+    expect(judge(undefined, whole(NEXT))).toEqual({ kind: 'accept', configuration: NEXT });
+    expect(judge(HELD, whole(NEXT))).toEqual({ kind: 'accept', configuration: NEXT });
+  });
+
+  test('holds a whole configuration with another digest or with an entry twice', () => {
+    expect(judge(HELD, { ...whole(NEXT), digest: WRONG }).kind).toBe('hold');
+    const { entries } = whole(NEXT);
+    const twice = entries.slice(0, 1);
+    expect(judge(HELD, { ...whole(NEXT), entries: [...entries, ...twice] }).kind).toBe('hold');
+  });
+
+  test('accepts a delta that starts from what is held', () => {
+    const verdict = judge(HELD, { type: 'delta', ...mutable(deltaBetween(HELD, NEXT)) });
+    expect(verdict).toEqual({ kind: 'accept', configuration: NEXT });
+  });
+
+  test('asks for the whole when a delta starts elsewhere or does not add up', () => {
+    const delta = { type: 'delta' as const, ...mutable(deltaBetween(HELD, NEXT)) };
+    expect(judge(undefined, delta).kind).toBe('ask-whole');
+    expect(judge(configuration(ENTRIES.slice(0, 3), 7), delta).kind).toBe('ask-whole');
+    expect(judge(HELD, { ...delta, digest: WRONG }).kind).toBe('ask-whole');
+  });
+
+  test('moves the revision when told that nothing changed, and checks that it is so', () => {
+    const { epoch, digest } = HELD;
+    const current = { type: 'current' as const, version: { epoch, revision: 9, digest } };
+    expect(judge(HELD, current)).toEqual({
+      kind: 'accept',
+      configuration: { ...HELD, revision: 9 },
+    });
+    const other = { ...current, version: { ...current.version, digest: WRONG } };
+    expect(judge(HELD, other).kind).toBe('ask-whole');
+  });
+
+  test('holds what goes back in the sequence or belongs to another epoch', () => {
+    const back = judge(HELD, whole(configuration(ENTRIES, 6)));
+    expect(back).toEqual({ kind: 'hold', reason: expect.stringContaining('from revision 7 to 6') });
+    const other = judge(HELD, { ...whole(NEXT), epoch: 'e2' });
+    expect(other).toEqual({ kind: 'hold', reason: expect.stringContaining('culvert agent leave') });
+  });
+});
+
+function whole(value: Configuration) {
+  const { epoch, revision, digest, entries } = value;
+  return {
+    type: 'configuration' as const,
+    epoch,
+    revision,
+    digest,
+    entries: [...entries.values()],
+  };
+}
+
+/** Messages are mutable types, because a parser makes them. */
+function mutable(delta: ReturnType<typeof deltaBetween>) {
+  return { ...delta, put: [...delta.put], remove: [...delta.remove] };
+}
