@@ -10,9 +10,7 @@ declare const nameBrand: unique symbol;
 /** An RFC 1123 label: 1 to 63 of a-z, 0-9 and inner hyphens. Never looks like an identifier. */
 export type Name = string & { readonly [nameBrand]: true };
 
-export const NAME_PATTERN = '^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$';
-
-const NAME = new RegExp(NAME_PATTERN);
+const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 export function parseName(text: string): Parsed<Name> {
   if (NAME.test(text)) return accept(text as Name); // checked by the pattern

@@ -12,7 +12,7 @@ import { Value } from 'typebox/value';
 import { type Endpoint, MAX_PORT, parseEndpoint } from './endpoint.ts';
 import { checkOperatorPrefix } from './ip-cidr.ts';
 import { type PublicKey, parsePublicKey } from './keys.ts';
-import { NAME_PATTERN, type Name, parseName } from './name.ts';
+import { type Name, parseName } from './name.ts';
 import { type Address, type Prefix, parseAddress, parsePrefix } from './net.ts';
 import { accept, type Parsed, refuse } from './parsed.ts';
 
@@ -49,8 +49,8 @@ export const EndpointSchema = refined<Endpoint>(parseEndpoint, {
 });
 
 export const NameSchema = refined<Name>(parseName, {
-  pattern: NAME_PATTERN,
-  description: 'An RFC 1123 label',
+  format: 'name',
+  description: 'An RFC 1123 label: 1 to 63 of a-z, 0-9 and hyphens, not at either end',
   examples: ['hq'],
 });
 
