@@ -27,7 +27,10 @@ export function subtractFromDigest(digest: Digest, entry: object): Digest {
   return toDigest(toNumber(digest) - hashOf(entry));
 }
 
-/** JSON with the members of every object in order of their names; absent members left out. */
+/**
+ * JSON with the members of every object in order of their names; absent members left out.
+ * (Names that are whole numbers come first, as JavaScript keeps them. No entry has one.)
+ */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) =>
     typeof member === 'object' && member !== null && !Array.isArray(member)
