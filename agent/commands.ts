@@ -16,6 +16,7 @@ import { DEFAULT_LISTEN_PORT } from '../protocol/rest.ts';
 import { ControlPlaneError, post } from './control-plane-client.ts';
 import { desire, SYSCTL_INTEREST } from './desire.ts';
 import { explain } from './explain.ts';
+import { hostKernel } from './host-kernel.ts';
 import { HostLockedError, lockHost } from './host-lock.ts';
 import {
   type Identity,
@@ -26,7 +27,6 @@ import {
   wireguardPublicKey,
 } from './identity.ts';
 import { join } from './join.ts';
-import { createHostKernel } from './kernel/kernel.ts';
 import { checkPreconditions } from './kernel/preconditions.ts';
 import { restoreHost } from './leave.ts';
 import { createLogger } from './log.ts';
@@ -114,7 +114,10 @@ export function planCommand({ json, stateDirectory }: PrintOptions): Promise<num
       complain('No configuration yet: the agent has to run and reach its control plane once.');
       return FAILED;
     }
-    const observed = await kernelOf(member).observe({ sysctls: SYSCTL_INTEREST });
+    const kernel = hostKernel(member);
+    const observed = await kernel
+      .observe({ sysctls: SYSCTL_INTEREST })
+      .finally(() => kernel.close());
     const local = {
       interfaceBase: member.interfaceBase,
       publicKey: wireguardPublicKey(member),
@@ -146,7 +149,9 @@ export function leaveCommand({ stateDirectory }: Directories): Promise<number> {
       );
     });
     const identity = loadIdentity(stateDirectory);
-    const problems = await restoreHost(kernelOf(identity), new SysctlJournal(stateDirectory));
+    const kernel = hostKernel(identity);
+    const journal = new SysctlJournal(stateDirectory);
+    const problems = await restoreHost(kernel, journal).finally(() => kernel.close());
     for (const problem of problems) complain(`Cannot put back: ${problem}`);
     if (problems.length > 0) return FAILED; // the journal stays, so that it can be tried again
     await tellControlPlane(identity);
@@ -174,14 +179,6 @@ async function tellControlPlane(identity: Identity | undefined): Promise<void> {
     'The control plane could not be told; there, run: ' +
       `culvert connector delete ${connector} --network ${network}`,
   );
-}
-
-function kernelOf(identity: Identity | undefined) {
-  const own = identity && wireguardPublicKey(identity);
-  return createHostKernel({
-    privateKeyOf: (publicKey) => (publicKey === own ? identity?.wireguardPrivateKey : undefined),
-    logger: createLogger('stderr'),
-  });
 }
 
 async function isFit(): Promise<boolean> {

@@ -12,16 +12,10 @@ import { type Address, canonicalAddress } from '../protocol/net.ts';
 import { Agent } from './agent.ts';
 import { createCertificateRequest } from './certificate-request.ts';
 import { WebSocketChannel } from './channel.ts';
+import { hostKernel } from './host-kernel.ts';
 import { lockHost } from './host-lock.ts';
-import {
-  identityKey,
-  type Member,
-  removeState,
-  saveIdentity,
-  wireguardPublicKey,
-} from './identity.ts';
-import { createHostKernel } from './kernel/kernel.ts';
-import { watchKernel } from './kernel/monitor.ts';
+import { identityKey, type Member, removeState, saveIdentity } from './identity.ts';
+import { startMonitor } from './kernel/monitor.ts';
 import { restoreHost } from './leave.ts';
 import type { Logger } from './log.ts';
 import { StateFile } from './state-file.ts';
@@ -50,11 +44,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   const { stateDirectory, runDirectory, logger } = options;
   let { member } = options;
   const { connectorId, urls } = member.membership;
-  const kernel = createHostKernel({
-    privateKeyOf: (publicKey) =>
-      publicKey === wireguardPublicKey(member) ? member.wireguardPrivateKey : undefined,
-    logger,
-  });
+  const kernel = hostKernel(member);
   const journal = new SysctlJournal(stateDirectory);
   const controlPlane = new KnownAddresses(urls);
   const end = Promise.withResolvers<'signal' | 'removed'>();
@@ -93,7 +83,10 @@ export async function runAgent(options: RunOptions): Promise<number> {
     random: Math.random,
   });
   const status = await serveStatus(runDirectory, () => agent.status());
-  const stopWatching = watchKernel(() => agent.wake(), logger);
+  const monitor = startMonitor({
+    wake: () => agent.wake(),
+    onExit: (program, reason) => logger.warn({ program, reason }, 'kernel monitor ended'),
+  });
   const renewal = setInterval(() => void renewWhenDue(agent, member), RENEWAL_LOOK_MILLISECONDS);
   void controlPlane.look();
   logger.info({ connector: member.membership.connector, urls }, 'agent started');
@@ -103,7 +96,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   }
   const reason = await end.promise;
   clearInterval(renewal);
-  stopWatching();
+  monitor.stop();
   await agent.stop();
   await closed(status);
   if (reason === 'removed') {
@@ -112,6 +105,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
     }
     removeState(stateDirectory);
   }
+  kernel.close();
   unlock();
   logger.info({ reason }, reason === 'removed' ? 'removed by an operator' : 'agent stopped');
   return 0;

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { desire } from '../../../agent/desire.ts';
 import { BACKSTOP_METRIC, type Observed, ROUTE_METRIC } from '../../../agent/state.ts';
 import type { Entry } from '../../../protocol/configuration.ts';
+import type { Endpoint } from '../../../protocol/endpoint.ts';
 import { address, prefix } from '../../../protocol/net.ts';
 import {
   BARE_HOST,
@@ -118,7 +119,7 @@ describe('desire()', () => {
   });
 
   test('holds a prefix that holds the endpoint of a peer or the control plane', () => {
-    const branch = { ...BRANCH, endpoint: '11.0.0.2:51820' as typeof BRANCH.endpoint };
+    const branch = { ...BRANCH, endpoint: '11.0.0.2:51820' as Endpoint };
     const entries: Entry[] = [
       HQ,
       branch,

@@ -33,14 +33,14 @@ describe('planPeers()', () => {
 
   test('keeps the endpoint of a session that is in use, and replaces a dead one', () => {
     const desired = [{ ...peer(B, HQ), endpoint: TOLD }];
-    const after = (handshakeAgeSeconds: number) =>
+    const planAt = (handshakeAgeSeconds: number) =>
       planPeers({
         link: 'culvert0',
         desired,
         observed: [{ ...seen(B, HQ), endpoint: LEARNT, handshakeAgeSeconds }],
       });
-    expect(after(179).lose).toEqual([]);
-    expect(after(180).lose.map((operation) => operation.peer.endpoint)).toEqual([TOLD]);
+    expect(planAt(179).lose).toEqual([]);
+    expect(planAt(180).lose.map((operation) => operation.peer.endpoint)).toEqual([TOLD]);
   });
 
   test('keeps a learnt endpoint when it is told none', () => {
