@@ -1,0 +1,75 @@
+/**
+ * Ways to try the operations of one kind so that one that fails does not keep the others from
+ * being tried, and every failure comes back as a value with its reason.
+ *
+ * @module
+ */
+import type { Failure, Operation } from '../state.ts';
+import { type Netlink, NetlinkError, type Request } from './netlink.ts';
+import { CommandError } from './run.ts';
+
+export async function oneByOne<O extends Operation>(
+  operations: readonly O[],
+  attempt: (operation: O) => Promise<void>,
+): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  for (const operation of operations) {
+    try {
+      await attempt(operation);
+    } catch (error) {
+      failures.push({ operation, reason: reasonOf(error) });
+    }
+  }
+  return failures;
+}
+
+/**
+ * All operations of a link in one call; one by one only when the call fails, to find those
+ * that are at fault. A program that is missing or was killed is at fault for all of them.
+ */
+export async function linkByLink<O extends Extract<Operation, { readonly link: string }>>(
+  operations: readonly O[],
+  attempt: (link: string, operations: readonly O[]) => Promise<void>,
+): Promise<Failure[]> {
+  const failures: Failure[] = [];
+  for (const [link, some] of Map.groupBy(operations, (operation) => operation.link)) {
+    try {
+      await attempt(link, some);
+    } catch (error) {
+      if (some.length > 1 && error instanceof CommandError && error.exitCode !== undefined) {
+        failures.push(...(await oneByOne(some, (operation) => attempt(link, [operation]))));
+      } else {
+        failures.push(...some.map((operation) => ({ operation, reason: reasonOf(error) })));
+      }
+    }
+  }
+  return failures;
+}
+
+/**
+ * @param requestOf undefined when the operation's link is not there
+ * @param isDone true for an answer that says that there is nothing left to do
+ */
+export async function byNetlink<O extends Operation>(
+  netlink: Netlink,
+  operations: readonly O[],
+  {
+    requestOf,
+    isDone,
+  }: {
+    readonly requestOf: (operation: O) => Request | undefined;
+    readonly isDone: (operation: O, error: NetlinkError) => boolean;
+  },
+): Promise<Failure[]> {
+  const asked = operations.map((operation) => ({ operation, request: requestOf(operation) }));
+  const answers = (await netlink.request(asked.flatMap(({ request }) => request ?? []))).values();
+  return asked.flatMap(({ operation, request }) => {
+    const error = request === undefined ? new NetlinkError('ENODEV') : answers.next().value;
+    if (error === undefined || isDone(operation, error)) return [];
+    return [{ operation, reason: reasonOf(error) }];
+  });
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

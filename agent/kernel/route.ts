@@ -1,0 +1,149 @@
+/**
+ * Routes of the main table: reads everybody's, puts and removes ours. Takes no decision.
+ *
+ * @module
+ * @see rtnetlink(7); numbers from `linux:include/uapi/linux/rtnetlink.h`
+ */
+import {
+  type Family,
+  familyOf,
+  formatAddress,
+  networkAddress,
+  type Prefix,
+  prefixLength,
+  prefixOf,
+} from '../../protocol/net.ts';
+import { type DesiredRoute, type ObservedRoute, ROUTE_PROTOCOL } from '../state.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  addressBytes,
+  type Message,
+  type Netlink,
+  type Request,
+  readAddress,
+  readNumber,
+} from './netlink.ts';
+import { UnreadableError } from './unreadable-error.ts';
+
+/** A route with the number of its link. */
+export type IndexedRoute = Omit<ObservedRoute, 'link'> & { readonly index?: number | undefined };
+
+const MAIN_TABLE = 254;
+
+const RTA_DST = 1;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PRIORITY = 6;
+const RTA_PREFSRC = 7;
+const RTA_MULTIPATH = 9;
+const RTA_TABLE = 15;
+const RTA_VIA = 18;
+
+const RTN_UNICAST = 1;
+const RTN_UNREACHABLE = 7;
+
+/** An entry that the kernel cloned from a route for one destination; not a route. */
+const RTM_F_CLONED = 0x200;
+
+/** @throws {NetlinkError} */
+export async function observeRoutes(netlink: Netlink): Promise<IndexedRoute[]> {
+  const messages = [await netlink.dump('route', AF_INET), await netlink.dump('route', AF_INET6)];
+  // A kernel without IPv6 answers the second question with the routes of every family.
+  return [4 as const, 6 as const].flatMap((family, at) =>
+    (messages[at] ?? []).flatMap((message) => parseRoute(message, family) ?? []),
+  );
+}
+
+/** Undefined for what is not a route of this family in the main table. @throws {UnreadableError} */
+export function parseRoute({ header, attributes }: Message, family: Family) {
+  // struct rtmsg: family, length of destination and source, TOS, table, protocol, scope, type
+  const [af, length = 0, , , shortTable, protocol = 0, , type] = header;
+  const table = attributes.get(RTA_TABLE);
+  if (af !== (family === 4 ? AF_INET : AF_INET6)) return undefined;
+  if ((table === undefined ? shortTable : readNumber(table)) !== MAIN_TABLE) return undefined;
+  if ((readNumber(header.subarray(8, 12)) & RTM_F_CLONED) !== 0) return undefined;
+  const read = <T>(attribute: number, as: (data: Buffer) => T): T | undefined => {
+    const data = attributes.get(attribute);
+    return data === undefined ? undefined : as(data);
+  };
+  const hasGateway = [RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH].some((a) => attributes.has(a));
+  const route: IndexedRoute = {
+    prefix: readPrefix(read(RTA_DST, readAddress) ?? formatAddress(family, 0n), length, family),
+    kind:
+      type === RTN_UNICAST
+        ? hasGateway
+          ? 'gateway'
+          : 'device'
+        : type === RTN_UNREACHABLE
+          ? 'unreachable'
+          : 'other',
+    protocol,
+    metric: read(RTA_PRIORITY, readNumber) ?? 0,
+    index: type === RTN_UNICAST ? read(RTA_OIF, readNumber) : undefined,
+    source: read(RTA_PREFSRC, readAddress),
+  };
+  return route;
+}
+
+/**
+ * Adds the route, or puts it in the place of the one with its prefix and metric, in one step
+ * without a moment between (`linux:net/ipv4/fib_trie.c`, fib_table_insert).
+ *
+ * The kernel would replace another program's route under the same prefix and metric as well;
+ * the planner leaves such a route out. What is left is a program that adds one between our
+ * look and this call, with the very metric that marks our routes: it loses to the next
+ * `ip route` of that program, which finds its route gone, and to nothing else.
+ *
+ * @param index of the route's link; undefined for `unreachable`
+ */
+export function replaceRoute(route: DesiredRoute, index?: number): Request {
+  const source = route.kind === 'device' ? route.source : undefined;
+  return {
+    kind: 'newRoute',
+    data: {
+      ...key(route),
+      scope: route.kind === 'device' && familyOf(route.prefix) === 4 ? 'LINK' : 'UNIVERSE',
+      type: route.kind === 'device' ? 'UNICAST' : 'UNREACHABLE',
+    },
+    attributes: {
+      ...keyAttributes(route),
+      ...(index === undefined ? {} : { oif: index }),
+      ...(source === undefined ? {} : { prefsrc: addressBytes(source) }),
+    },
+    flags: ['CREATE', 'REPLACE'],
+  };
+}
+
+/** Names it by prefix, metric and our protocol number, so that no other program's can go. */
+export function removeRoute(route: DesiredRoute): Request {
+  return {
+    kind: 'delRoute',
+    data: { ...key(route), scope: 'NOWHERE' }, // any scope, and any type
+    attributes: keyAttributes(route),
+  };
+}
+
+function key({ prefix }: DesiredRoute) {
+  return {
+    family: familyOf(prefix) === 6 ? AF_INET6 : AF_INET,
+    dstLen: prefixLength(prefix),
+    table: MAIN_TABLE,
+    protocol: ROUTE_PROTOCOL as number, // the package lists only the numbers that are assigned
+  };
+}
+
+function keyAttributes({ prefix, metric }: DesiredRoute) {
+  return { dst: addressBytes(networkAddress(prefix)), priority: metric, table: MAIN_TABLE };
+}
+
+function readPrefix(
+  address: Parameters<typeof prefixOf>[0],
+  length: number,
+  family: Family,
+): Prefix {
+  if (familyOf(address) !== family || length > (family === 4 ? 32 : 128)) {
+    throw new UnreadableError('a netlink message', `the destination ${address}/${length}`);
+  }
+  return prefixOf(address, length);
+}

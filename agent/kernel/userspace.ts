@@ -1,0 +1,68 @@
+/**
+ * Userspace WireGuard: starts wireguard-go on a persistent TUN, and ends its service. The
+ * process is never the agent's child in any way that matters: it outlives the agent, however
+ * that ends, and holds nothing of it.
+ *
+ * @module
+ * @see wireguard-go: https://git.zx2c4.com/wireguard-go/about/
+ */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
+import type { Detached, Run, StartDetached } from './run.ts';
+import { listDevices } from './wireguard.ts';
+
+/** Where wg(8) looks for userspace devices; a constant of both programs. */
+const SOCKET_DIRECTORY = '/var/run/wireguard';
+
+/** sd_booted(3): systemd is process 1 when this directory exists. */
+const SYSTEMD_DIRECTORY = '/run/systemd/system';
+
+const START_MILLISECONDS = 5_000;
+const POLL_MILLISECONDS = 50;
+
+/** The service of systemd/culvert-wireguard@.service for one link. */
+function unitOf(link: string): string {
+  return `culvert-wireguard@${link}.service`;
+}
+
+export function isSystemdRunning(): boolean {
+  return existsSync(SYSTEMD_DIRECTORY);
+}
+
+/**
+ * Starts the userspace WireGuard of a link and waits until it answers. Nothing to do when
+ * it does already. Link names must be unique on the machine, across network namespaces,
+ * because the control sockets are in one directory.
+ *
+ * @throws {MissingProgramError} when wireguard-go is not installed
+ * @throws {Error} when it does not answer in time
+ */
+export async function startDevice(
+  { run, startDetached }: { readonly run: Run; readonly startDetached: StartDetached },
+  link: string,
+): Promise<void> {
+  if ((await listDevices(run)).has(link)) return;
+  await rm(`${SOCKET_DIRECTORY}/${link}.sock`, { force: true }); // of a process that is gone
+  const isService = isSystemdRunning();
+  if (isService) await run(['systemctl', 'restart', unitOf(link)]);
+  const start = () => startDetached(['wireguard-go', '-f', link], { LOG_LEVEL: 'error' });
+  let device: Detached | undefined = isService ? undefined : await start();
+  const deadline = performance.now() + START_MILLISECONDS;
+  while (!(await listDevices(run)).has(link)) {
+    if (performance.now() > deadline) {
+      const where = isService ? `journalctl -u ${unitOf(link)}` : `wireguard-go -f ${link}`;
+      throw new Error(
+        `wireguard-go does not answer within ${START_MILLISECONDS} ms; "${where}" says why`,
+      );
+    }
+    await setTimeout(POLL_MILLISECONDS);
+    // The TUN is busy for a moment after its last process was killed.
+    if (device?.hasEnded()) device = await start();
+  }
+}
+
+/** Before its link is deleted; without a service the process ends with its link. */
+export async function stopDevice(run: Run, link: string): Promise<void> {
+  if (isSystemdRunning()) await run(['systemctl', 'stop', unitOf(link)]);
+}
