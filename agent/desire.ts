@@ -58,11 +58,14 @@ export type Wish = {
 /** The wish of a host that is no connector: nothing of ours. */
 export const NOTHING: Desired = { interfaces: [], routes: [], firewall: [], sysctls: [] };
 
-/** Keys of sysctls that {@link desire} needs to see; `*` stands for every link. */
+/**
+ * Keys of sysctls that {@link desire} needs to see, or that change with those it asks for;
+ * `*` stands for every link, `all` and `default`.
+ */
 export const SYSCTL_INTEREST: readonly string[] = [
   'net/ipv4/conf/*/forwarding',
   'net/ipv6/conf/*/accept_ra',
-  'net/ipv6/conf/all/forwarding',
+  'net/ipv6/conf/*/forwarding',
 ];
 
 export function desire({
@@ -267,10 +270,12 @@ function forwardingSysctls({
     value: '1',
   }));
   if (!needsIpv6) return ipv4;
+  const ours = new Set(observed.links.filter(isOurs).map((link) => link.name));
   const isHost = observed.sysctls.get('net/ipv6/conf/all/forwarding') === '0';
   const advertised = [...observed.sysctls]
     .filter(([key, value]) => isHost && key.endsWith('/accept_ra') && value === '1')
-    .filter(([key]) => !/\/(all|default|lo)\/accept_ra$/.test(key))
-    .map(([key]) => ({ key, value: '2' }));
+    .map(([key]) => key.split('/').at(-2) ?? '')
+    .filter((link) => !['all', 'default', 'lo'].includes(link) && !ours.has(link))
+    .map((link) => ({ key: `net/ipv6/conf/${link}/accept_ra`, value: '2' }));
   return [...ipv4, ...advertised, { key: 'net/ipv6/conf/all/forwarding', value: '1' }];
 }

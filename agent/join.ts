@@ -6,7 +6,12 @@
  */
 import type { Endpoint } from '../protocol/endpoint.ts';
 import type { JoinToken } from '../protocol/join-token.ts';
-import { JOIN_PATH, JoinAnswerSchema, type JoinRequest } from '../protocol/message.ts';
+import {
+  JOIN_PATH,
+  type JoinAnswer,
+  JoinAnswerSchema,
+  type JoinRequest,
+} from '../protocol/message.ts';
 import type { Name } from '../protocol/name.ts';
 import type { Prefix } from '../protocol/net.ts';
 import { ProblemError } from '../protocol/problem.ts';
@@ -35,11 +40,15 @@ export type JoinOptions = {
 };
 
 /**
+ * @param ask brings the request to a control plane of the token
  * @throws {IdentityError} when this host is a connector of another control plane
  * @throws {ControlPlaneError} when no control plane of the token can be reached and proven
  * @throws {ProblemError} when it refuses
  */
-export async function join(options: JoinOptions): Promise<Member> {
+export async function join(
+  options: JoinOptions,
+  ask: (token: JoinToken, request: JoinRequest) => Promise<JoinAnswer> = askEach,
+): Promise<Member> {
   const { token, stateDirectory } = options;
   const found = loadIdentity(stateDirectory);
   assertNotElsewhere(found, token);
@@ -58,7 +67,7 @@ export async function join(options: JoinOptions): Promise<Member> {
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     proposedPrefixes: [...options.proposedPrefixes],
   };
-  const answer = await askEach(token, request);
+  const answer = await ask(token, request);
   const member: Member = { ...identity, membership: { ...answer, urls: [...token.urls] } };
   saveIdentity(stateDirectory, member);
   return member;
@@ -75,7 +84,7 @@ function assertNotElsewhere(identity: Identity | undefined, token: JoinToken): v
 }
 
 /** Tries the control planes of the token in order; only one that cannot be reached is passed. */
-async function askEach(token: JoinToken, request: JoinRequest) {
+async function askEach(token: JoinToken, request: JoinRequest): Promise<JoinAnswer> {
   const errors: ControlPlaneError[] = [];
   for (const url of token.urls) {
     try {

@@ -24,12 +24,17 @@ export function provides(operation: Operation): Resource[] {
       return [`address ${operation.address.slice(0, operation.address.indexOf('/'))}`];
     case 'set-firewall':
       return ['firewall'];
+    case 'set-sysctl':
+      return operation.key.endsWith('/accept_ra') ? ['router advertisements'] : [];
     default:
       return [];
   }
 }
 
-/** What must not have failed before. Forwarding waits for the firewall: policy before traffic. */
+/**
+ * What must not have failed before. Forwarding waits for the firewall: policy before traffic.
+ * IPv6 forwarding also waits for accept_ra: else a WAN that lives by advertisements goes dark.
+ */
 export function needs(operation: Operation): Resource[] {
   switch (operation.kind) {
     case 'start-device':
@@ -46,8 +51,10 @@ export function needs(operation: Operation): Resource[] {
       const source = route.source === undefined ? [] : [`address ${route.source}`];
       return [`link ${route.link}`, `device ${route.link}`, `up ${route.link}`, ...source];
     }
-    case 'set-sysctl':
-      return ['firewall'];
+    case 'set-sysctl': {
+      const isRouter = operation.key === 'net/ipv6/conf/all/forwarding';
+      return ['firewall', ...(isRouter ? ['router advertisements'] : [])];
+    }
     default:
       return [];
   }
