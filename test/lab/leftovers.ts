@@ -1,0 +1,95 @@
+/**
+ * What a lab whose owner died without cleaning up may leave: a folder, and in the worst case
+ * a holder that had not yet reached the point where it notices. Everything of a lab carries
+ * its owner's process number and start time, so that a number used again misleads nobody.
+ *
+ * @module
+ */
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Not the system's choice of a temporary folder: machines share this one with the owner, and
+ * see private copies of most others.
+ */
+export const LABS_FOLDER = '/tmp';
+
+const PREFIX = 'culvert-lab';
+
+/** Names the labs of this process; the arguments of holders and the folder begin so. */
+export function ownMark(): string {
+  return `${PREFIX}-${process.pid}-${startTimeOf(process.pid)}`;
+}
+
+/** Removes what dead owners left. Returns a line for each thing removed. */
+export function sweep(): string[] {
+  const removed: string[] = [];
+  for (const pid of numbersIn('/proc')) {
+    const words = argumentsOf(pid);
+    const mark = words.find((word) => isMark(word));
+    if (words[0] === 'unshare' && mark !== undefined && !isOwnerAlive(mark)) {
+      process.kill(pid, 'SIGKILL');
+      removed.push(`process ${pid} of ${mark}`);
+    }
+  }
+  for (const { name, folder } of labFolders()) {
+    if (isOwnerAlive(name)) continue;
+    rmSync(folder, { recursive: true, force: true });
+    removed.push(folder);
+  }
+  return removed;
+}
+
+/** Folders of labs, of living and dead owners, newest last. */
+export function labFolders(): { readonly name: string; readonly folder: string }[] {
+  return readdirSync(LABS_FOLDER)
+    .filter((name) => isMark(name))
+    .sort((a, b) => startTimeIn(a) - startTimeIn(b))
+    .map((name) => ({ name, folder: join(LABS_FOLDER, name) }));
+}
+
+export function isOwnerAlive(mark: string): boolean {
+  const [pid] = numbersOf(mark);
+  return pid !== undefined && startTimeOf(pid) === startTimeIn(mark);
+}
+
+function isMark(text: string): boolean {
+  return new RegExp(`^${PREFIX}-[0-9]+-[0-9]+(-|$)`).test(text);
+}
+
+function numbersOf(mark: string): number[] {
+  return mark
+    .slice(PREFIX.length + 1)
+    .split('-')
+    .slice(0, 2)
+    .map(Number);
+}
+
+function startTimeIn(mark: string): number {
+  return numbersOf(mark)[1] ?? 0;
+}
+
+/** In clock ticks after boot, proc(5), field 22; undefined when there is no such process. */
+function startTimeOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The second field is the program's name in parentheses and may hold anything.
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+  } catch {
+    return undefined;
+  }
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // It ended since the listing.
+  }
+}
+
+function numbersIn(folder: string): number[] {
+  return readdirSync(folder)
+    .filter((name) => /^[0-9]+$/.test(name))
+    .map(Number);
+}

@@ -1,0 +1,228 @@
+/**
+ * A machine of the lab: its own network, mounts, host name and process numbers, held by one
+ * `unshare` process. Programs in it use their default paths: /run is empty, /etc, /var,
+ * /root and /usr/local are private copies, so what a machine writes is gone with it.
+ *
+ * It cannot outlive its owner. The first process inside waits on a pipe that only the owner
+ * holds; when the owner ends in any way, the pipe closes, that process ends, and the kernel
+ * kills everything else inside, daemons included (pid_namespaces(7)).
+ *
+ * @module
+ */
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  CommandFailed,
+  type ExecuteOptions,
+  ended,
+  execute,
+  launchLogged,
+  launchPiped,
+  type Result,
+} from './command.ts';
+import { deadline } from './wait.ts';
+
+export type MachineOptions = {
+  /** Forwards packets from birth, as any default gateway does. */
+  readonly isRouter?: boolean | undefined;
+};
+
+/** Debian's, so that commands find what a login shell finds. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Runs as process 1. Duplicate address detection is off: nothing here has a twin, and it
+ * costs a second for each address. rp_filter 2 is what systemd gives a router (loose).
+ */
+const BIRTH = `
+set -euo pipefail
+name=$1 private=$2 is_router=$3 checkout=$4
+echo "$name" > /proc/sys/kernel/hostname
+mount -t tmpfs -o mode=700 culvert-lab "$private"
+cd "$private"
+mkdir etc var root local work work/{etc,var,root,local}
+overlay() { mount -t overlay culvert-lab "$1" -o "lowerdir=$1,upperdir=$2,workdir=work/$2"; }
+overlay /etc etc
+overlay /var var
+overlay /root root
+overlay /usr/local local
+mount -t tmpfs -o mode=755 culvert-lab /run
+mount -t sysfs sysfs /sys
+ln -sf "$checkout/scripts/culvert" /usr/local/bin/culvert
+printf '127.0.0.1 localhost %s\\n::1 localhost\\n' "$name" > /etc/hosts
+set_all() { for key in "\${@:2}"; do echo "$1" > "/proc/sys/net/$key"; done; }
+set_all 0 ipv6/conf/{all,default}/{accept_dad,dad_transmits,accept_ra,disable_ipv6}
+set_all 2 ipv4/conf/{all,default}/rp_filter
+set_all "$is_router" ipv4/ip_forward ipv6/conf/{all,default}/forwarding
+cd /
+ip link set lo up
+echo born
+read -r _ || true
+`;
+
+export class Machine {
+  readonly name: string;
+  /** Process 1 of the machine as the owner's /proc numbers it. */
+  readonly initPid: number;
+  readonly #holder: ChildProcess;
+  readonly #folder: string;
+  readonly #started: Started[] = [];
+
+  private constructor(name: string, holder: ChildProcess, folder: string) {
+    this.name = name;
+    this.#holder = holder;
+    this.#folder = folder;
+    this.initPid = mustHaveChild(holder);
+  }
+
+  /**
+   * @param folder of the lab; logs and the machine's private files go below it
+   * @param mark stands in the holder's arguments, so that a sweep can tell whose it is
+   */
+  static async create(
+    name: string,
+    {
+      folder,
+      mark,
+      checkout,
+      isRouter = false,
+    }: MachineOptions & {
+      readonly folder: string;
+      readonly mark: string;
+      readonly checkout: string;
+    },
+  ): Promise<Machine> {
+    const own = join(folder, name);
+    const disk = join(own, 'private');
+    mkdirSync(disk, { recursive: true, mode: 0o700 });
+    const isolate = ['--net', '--mount', '--uts', '--ipc', '--pid', '--fork', '--mount-proc'];
+    const birthLog = join(own, 'birth.log');
+    // --norc: with a socket as its input, bash would take itself for a remote shell.
+    const holder = launchPiped(
+      // biome-ignore format: one option and its value side by side
+      ['unshare', ...isolate, '--kill-child=KILL',
+        'env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8',
+        'bash', '--norc', '-c', BIRTH, mark, name, disk, isRouter ? '1' : '0', checkout],
+      birthLog,
+    );
+    const born = new Promise<boolean>((resolve) => {
+      holder.on('error', () => resolve(false));
+      holder.on('exit', () => resolve(false));
+      holder.stdout?.once('data', () => resolve(true));
+    });
+    if (!(await deadline(born, { ms: 20_000, what: `machine "${name}" to start` }))) {
+      throw new Error(`Cannot start machine "${name}": ${readFileSync(birthLog, 'utf8').trim()}`);
+    }
+    return new Machine(name, holder, own);
+  }
+
+  /** Runs a command inside. Any exit code is an answer. */
+  attempt(argv: readonly string[], options: ExecuteOptions = {}): Promise<Result> {
+    return execute(enter(this.initPid, argv), options);
+  }
+
+  /**
+   * Runs a command inside and gives what it wrote to standard output.
+   *
+   * @throws {CommandFailed} when its exit code is not 0
+   */
+  async run(argv: readonly string[], options: ExecuteOptions = {}): Promise<string> {
+    const result = await this.attempt(argv, options);
+    if (result.exitCode === 0) return result.stdout;
+    throw new CommandFailed([`${this.name}#`, ...argv], result, `exit code ${result.exitCode}`);
+  }
+
+  /** Starts a program in the background; its output is kept in {@link logOf}. */
+  start(argv: readonly string[], { log }: { readonly log: string }): Started {
+    const started = new Started(launchLogged(enter(this.initPid, argv), this.#logFile(log)));
+    this.#started.push(started);
+    return started;
+  }
+
+  /** Starts a program whose input and output are pipes to the owner. */
+  startPiped(argv: readonly string[], { log }: { readonly log: string }): ChildProcess {
+    return launchPiped(enter(this.initPid, argv), this.#logFile(log));
+  }
+
+  /** What a program started with this `log` name has written so far. */
+  logOf(log: string): string {
+    return readFileSync(this.#logFile(log), 'utf8');
+  }
+
+  /** Ends everything inside, at once; resolves when the last process is gone. */
+  async destroy(): Promise<void> {
+    const gone = Promise.all([
+      ended(this.#holder),
+      ...this.#started.map((started) => started.ended()),
+    ]);
+    if (this.#holder.exitCode === null && this.#holder.signalCode === null) {
+      process.kill(this.initPid, 'SIGKILL');
+    }
+    await deadline(gone, { ms: 20_000, what: `machine "${this.name}" to end` });
+  }
+
+  #logFile(log: string): string {
+    return join(this.#folder, `${log}.log`);
+  }
+}
+
+/** A program in the background of a machine. */
+export class Started {
+  readonly #entry: ChildProcess;
+
+  constructor(entry: ChildProcess) {
+    this.#entry = entry;
+    entry.on('error', () => {}); // Seen as an end; ended() does not tell why.
+  }
+
+  get isRunning(): boolean {
+    return this.#entry.exitCode === null && this.#entry.signalCode === null;
+  }
+
+  /** Signals the program itself, not the nsenter(1) in front of it. */
+  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
+    if (this.isRunning) process.kill(childOf(this.#entry) ?? mustHavePid(this.#entry), signal);
+  }
+
+  async ended(): Promise<void> {
+    await ended(this.#entry);
+  }
+
+  /** Ends it politely, or by force when it has not gone after `graceMs`. */
+  async stop({ graceMs = 5000 }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.kill('SIGTERM');
+    const timer = setTimeout(() => this.kill('SIGKILL'), graceMs);
+    await ended(this.#entry);
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The command line that runs `argv` in a machine. A death of the nsenter(1) in front takes the
+ * program with it, so that nothing that timed out stays behind.
+ */
+export function enter(initPid: number, argv: readonly string[]): [string, ...string[]] {
+  // biome-ignore format: one option and its value side by side
+  return ['nsenter', '--target', String(initPid), '--net', '--mount', '--uts', '--ipc', '--pid',
+    'setpriv', '--pdeathsig', 'KILL', 'env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8',
+    'TERM=dumb', ...argv];
+}
+
+/** The process below an unshare(1) or nsenter(1); undefined while and after there is none. */
+function childOf(entry: ChildProcess): number | undefined {
+  const pid = mustHavePid(entry);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? undefined : Number(children);
+}
+
+function mustHaveChild(entry: ChildProcess): number {
+  const child = childOf(entry);
+  if (child === undefined) throw new RangeError(`Process ${entry.pid} has no child`);
+  return child;
+}
+
+function mustHavePid({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new RangeError('The program was never started');
+  return pid;
+}
