@@ -94,12 +94,22 @@ export async function applyAll(
   return failures;
 }
 
+/** A run ends where an operation needs what the run provides: failing is known only after it. */
 function runsOfOneKind(operations: readonly Operation[]): Operation[][] {
   const runs: Operation[][] = [];
+  let provided = new Set<Resource>();
   for (const operation of operations) {
     const last = runs.at(-1);
-    if (last?.[0]?.kind === operation.kind) last.push(operation);
-    else runs.push([operation]);
+    if (
+      last?.[0]?.kind === operation.kind &&
+      !needs(operation).some((resource) => provided.has(resource))
+    ) {
+      last.push(operation);
+    } else {
+      runs.push([operation]);
+      provided = new Set();
+    }
+    for (const resource of provides(operation)) provided.add(resource);
   }
   return runs;
 }
