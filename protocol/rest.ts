@@ -30,7 +30,10 @@ export const DEFAULT_LISTEN_PORT = 51_820;
 export const DEFAULT_TOKEN_LIFETIME_SECONDS = 24 * 60 * 60;
 
 const closed = { additionalProperties: false } as const;
-const IdSchema = Type.String({ pattern: '^[a-z]{3}_[0-9a-z]{20}$', examples: ['net_…'] });
+const IdSchema = Type.String({
+  pattern: '^[a-z]{3}_[0-9a-z]{20}$',
+  examples: ['net_0123456789abcdefghij'],
+});
 const TimeSchema = Type.String({ format: 'date-time' });
 const CountSchema = Type.Integer({ minimum: 0 });
 
@@ -188,17 +191,19 @@ export const RouteCreateSchema = Type.Object(
 
 export const RouteUpdateSchema = Type.Object({ state: RouteStateSchema }, closed);
 
+export const EnrollmentTokenStateSchema = Type.Union([
+  Type.Literal('usable'),
+  Type.Literal('used'),
+  Type.Literal('expired'),
+  Type.Literal('revoked'),
+]);
+
 export const EnrollmentTokenSchema = Type.Object(
   {
     id: IdSchema,
     site: ReferenceSchema,
     network: ReferenceSchema,
-    state: Type.Union([
-      Type.Literal('usable'),
-      Type.Literal('used'),
-      Type.Literal('expired'),
-      Type.Literal('revoked'),
-    ]),
+    state: EnrollmentTokenStateSchema,
     uses: CountSchema,
     maxUses: CountSchema,
     expiresAt: TimeSchema,

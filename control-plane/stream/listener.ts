@@ -19,6 +19,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { JOIN_PATH, LEAVE_PATH, MAX_MESSAGE_BYTES, STREAM_PATH } from '../../protocol/message.ts';
 import { type Problem, problem, problemDocument } from '../../protocol/problem.ts';
 import type { Clock } from '../clock.ts';
+import { closeServer } from '../https-server.ts';
 import type { Logger } from '../log.ts';
 import { removeConnector } from '../model/change-connector.ts';
 import { connectorOfIdentity } from '../model/snapshot.ts';
@@ -67,16 +68,12 @@ export class AgentsListener {
     this.server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Cuts what is still open. Call after the hub has said goodbye. */
+  /** Call after the hub has said goodbye: a stream that does not hang up is cut. */
   async close(grace: Milliseconds): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    const cancel = this.#options.clock.after(grace, () => {
+    const cut = () => {
       for (const stream of this.#streams.clients) stream.terminate();
-      this.server.closeAllConnections();
-    });
-    this.server.closeIdleConnections();
-    await closed;
-    cancel();
+    };
+    await closeServer(this.server, { clock: this.#options.clock, grace, cut });
   }
 
   /** Streams that are open stay; what connects from here on sees the other certificate. */
