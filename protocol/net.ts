@@ -167,7 +167,7 @@ export function addressCount(value: Prefix): bigint {
   return 1n << BigInt(ADDRESS_BITS[familyOf(value)] - prefixLength(value));
 }
 
-/** The address `offset` places after the network address. @throws {RangeError} outside the prefix */
+/** The address `offset` places after the first. @throws {RangeError} outside the prefix */
 export function addressAt(value: Prefix, offset: bigint): Address {
   if (offset < 0n || offset >= addressCount(value)) {
     throw new RangeError(`Cannot take address ${offset} of "${value}": outside the prefix`);
