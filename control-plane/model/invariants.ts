@@ -1,17 +1,14 @@
 /**
- * What must hold of every configuration before it is sent, stated without regard to how the
- * compiler makes it. A violation is a bug of ours; the stream then sends nothing, and the
- * agents keep what they have. Pure.
+ * What must hold before anything is sent to an agent, stated without regard to how the
+ * compiler makes it. A violation is a bug of ours; nothing is sent then, and the agents keep
+ * what they have. Pure.
+ *
+ * What holds of a whole network holds of each of its configurations, which are parts of it. So
+ * {@link checkNetwork} suffices once a change, and {@link checkInvariants} is for one alone.
  *
  * @module
  */
-import type {
-  Configuration,
-  InterfaceEntry,
-  LocalEntry,
-  PeerEntry,
-  RouteEntry,
-} from '../../protocol/configuration.ts';
+import type { Configuration, Entry } from '../../protocol/configuration.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
 import {
   type Address,
@@ -21,6 +18,25 @@ import {
   type Prefix,
 } from '../../protocol/net.ts';
 import { whyNotASitePrefix } from '../../protocol/special-purpose.ts';
+import type { CompiledNetwork } from './compile.ts';
+
+/** A network as entries tell it, whoever they are for. */
+type Told = {
+  readonly networkId: string;
+  readonly overlayPrefixes: readonly Prefix[];
+  readonly connectors: readonly ToldConnector[];
+  readonly claims: readonly Claim[];
+};
+
+type ToldConnector = {
+  readonly name: string;
+  readonly site: string;
+  readonly publicKey: PublicKey;
+  readonly addresses: readonly Address[];
+};
+
+/** "This prefix is behind that site"; without `via` it is told to the site itself. */
+type Claim = { readonly prefix: Prefix; readonly site: string; readonly via?: PublicKey };
 
 /**
  * @param own the connector that the configuration is for
@@ -36,91 +52,144 @@ export function checkInvariants(
   if (self === undefined || interfaces.length > 1) {
     return [`the configuration has ${interfaces.length} interfaces; expected one`];
   }
-  const peers = entries.filter((entry) => entry.kind === 'peer');
-  const routes = entries.filter((entry) => entry.kind === 'route');
-  const locals = entries.filter((entry) => entry.kind === 'local');
+  const { network: networkId, overlayPrefixes, connector: name, site, addresses } = self;
+  const { connectors, claims } = toldBy(entries, site);
+  const told: Told = {
+    networkId,
+    overlayPrefixes,
+    connectors: [{ name, site, publicKey: own.publicKey, addresses }, ...connectors],
+    claims,
+  };
+  const toItself = claims.filter((claim) => claim.via !== undefined && claim.site === site);
   return [
-    ...entries
-      .filter((entry) => entry.network !== self.network)
-      .map((entry) => `${entry.kind} of network "${entry.network}" in a configuration of another`),
-    ...checkPeers(peers, own.publicKey),
-    ...checkOverlayAddresses(self, peers),
-    ...checkVia(routes, peers),
-    ...checkPrefixes(self, [...routes, ...locals]),
+    ...checkNetworkIds(networkId, entries),
+    ...checkTold(told),
+    ...toItself.map((claim) => `${labelOf(claim)} is told to a connector of that site`),
   ];
 }
 
-function checkPeers(peers: readonly PeerEntry[], ownKey: PublicKey): string[] {
-  return peers
-    .filter((peer) => peer.publicKey === ownKey)
-    .map((peer) => `peer "${peer.connector}" has the connector's own key`);
+/** @returns one sentence a violation; empty when every configuration of it may be sent */
+export function checkNetwork({ shared, sites, own }: CompiledNetwork): string[] {
+  const interfaces = [...own.values()];
+  const [first] = interfaces;
+  if (first === undefined) return shared.map(({ key }) => `"${key}" is told and nobody is there`);
+  const { network: networkId, overlayPrefixes } = first.entry;
+  const entries = shared.map(({ entry }) => entry);
+
+  // What a connector and a site are told of themselves is what the others are told of them.
+  const toOthers = shared.map(({ siteId, entry }) =>
+    entry.kind === 'route'
+      ? `${siteId} has ${entry.prefix}`
+      : `${siteId} has ${entry.connector} with ${entry.overlayAddresses}`,
+  );
+  const toThemselves = [
+    ...interfaces.map(
+      ({ siteId, entry }) => `${siteId} has ${entry.connector} with ${entry.addresses}`,
+    ),
+    ...[...sites].flatMap(([siteId, { locals }]) =>
+      locals.map(({ prefix }) => `${siteId} has ${prefix}`),
+    ),
+  ];
+  return [
+    ...checkNetworkIds(networkId, [...entries, ...interfaces.map(({ entry }) => entry)]),
+    ...checkTold({ networkId, overlayPrefixes, ...toldBy(entries) }),
+    ...onlyInOne(toOthers, toThemselves).map((line) => `"${line}" is not told to both sides`),
+  ];
 }
 
-/** Each address is inside an overlay prefix and has one owner. */
-function checkOverlayAddresses(self: InterfaceEntry, peers: readonly PeerEntry[]): string[] {
-  const violations: string[] = [];
-  const owners = new Map<Address, string>();
-  const check = (owner: string, addresses: readonly Address[]) => {
-    for (const address of addresses) {
-      const other = owners.get(address);
-      if (other !== undefined) {
-        violations.push(`overlay address "${address}" belongs to "${other}" and "${owner}"`);
-      }
-      owners.set(address, owner);
-      if (!self.overlayPrefixes.some((overlay) => contains(overlay, address))) {
-        violations.push(`overlay address "${address}" of "${owner}" is outside the overlay`);
-      }
+/** @param localSite whose the local prefixes are */
+function toldBy(entries: readonly Entry[], localSite = ''): Pick<Told, 'connectors' | 'claims'> {
+  const connectors: ToldConnector[] = [];
+  const claims: Claim[] = [];
+  for (const entry of entries) {
+    if (entry.kind === 'peer') {
+      const { connector: name, site, publicKey, overlayAddresses: addresses } = entry;
+      connectors.push({ name, site, publicKey, addresses });
+    } else if (entry.kind === 'route') {
+      claims.push({ prefix: entry.prefix, site: entry.site, via: entry.via });
+    } else if (entry.kind === 'local') {
+      claims.push({ prefix: entry.prefix, site: localSite });
     }
-  };
-  check(self.connector, self.addresses);
-  for (const peer of peers) check(peer.connector, peer.overlayAddresses);
-  return violations;
+  }
+  return { connectors, claims };
 }
 
-/** Every route is carried by a peer, and by one of its own site. */
-function checkVia(routes: readonly RouteEntry[], peers: readonly PeerEntry[]): string[] {
-  const byKey = new Map(peers.map((peer) => [peer.publicKey, peer]));
-  return routes.flatMap((route) => {
-    const carrier = byKey.get(route.via);
-    if (carrier === undefined) return [`route "${route.prefix}" is via "${route.via}", not a peer`];
-    if (carrier.site === route.site) return [];
-    return [
-      `route "${route.prefix}" of site "${route.site}" is via "${carrier.connector}" ` +
-        `of site "${carrier.site}"`,
-    ];
+function onlyInOne(a: readonly string[], b: readonly string[]): string[] {
+  const [inA, inB] = [new Set(a), new Set(b)];
+  return [...a.filter((line) => !inB.has(line)), ...b.filter((line) => !inA.has(line))];
+}
+
+function checkNetworkIds(networkId: string, entries: readonly Entry[]): string[] {
+  return entries
+    .filter((entry) => entry.network !== networkId)
+    .map((entry) => `${entry.kind} of network "${entry.network}" among those of "${networkId}"`);
+}
+
+function checkTold(told: Told): string[] {
+  return [...checkKeys(told), ...checkAddresses(told), ...checkVia(told), ...checkPrefixes(told)];
+}
+
+function checkKeys({ connectors }: Told): string[] {
+  const owners = new Map<PublicKey, string>();
+  return connectors.flatMap(({ publicKey, name }) => {
+    const other = owners.get(publicKey);
+    owners.set(publicKey, name);
+    return other === undefined ? [] : [`"${other}" and "${name}" have one key, "${publicKey}"`];
+  });
+}
+
+/** Each overlay address is inside an overlay prefix and has one owner. */
+function checkAddresses({ connectors, overlayPrefixes }: Told): string[] {
+  const owners = new Map<Address, string>();
+  return connectors.flatMap(({ name, addresses }) =>
+    addresses.flatMap((address) => {
+      const other = owners.get(address);
+      owners.set(address, name);
+      const isInside = overlayPrefixes.some((overlay) => contains(overlay, address));
+      return [
+        ...(other === undefined ? [] : [`"${other}" and "${name}" have one address, "${address}"`]),
+        ...(isInside ? [] : [`overlay address "${address}" of "${name}" is outside the overlay`]),
+      ];
+    }),
+  );
+}
+
+/** What goes through the tunnel is carried by a connector of the site it is behind. */
+function checkVia({ connectors, claims }: Told): string[] {
+  const byKey = new Map(connectors.map((connector) => [connector.publicKey, connector]));
+  return claims.flatMap((claim) => {
+    if (claim.via === undefined) return [];
+    const carrier = byKey.get(claim.via);
+    if (carrier === undefined) return [`${labelOf(claim)} is via "${claim.via}", which is no peer`];
+    if (carrier.site === claim.site) return [];
+    return [`${labelOf(claim)} is via "${carrier.name}" of site "${carrier.site}"`];
   });
 }
 
 /** Each prefix may be a site's, is outside the overlay, and overlaps no other. */
-function checkPrefixes(
-  self: InterfaceEntry,
-  entries: readonly (RouteEntry | LocalEntry)[],
-): string[] {
+function checkPrefixes({ claims, overlayPrefixes }: Told): string[] {
   const violations: string[] = [];
-  const sorted = entries.toSorted((a, b) => comparePrefixes(a.prefix, b.prefix));
+  const sorted = claims.toSorted((a, b) => comparePrefixes(a.prefix, b.prefix));
   // Prefixes nest or are apart, so in this order the widest so far meets whatever overlaps.
-  let widest: RouteEntry | LocalEntry | undefined;
-  for (const entry of sorted) {
-    const { prefix } = entry;
+  let widest: Claim | undefined;
+  for (const claim of sorted) {
+    const { prefix } = claim;
     const fault = whyNotASitePrefix(prefix);
-    if (fault !== undefined) violations.push(fault);
-    for (const overlay of overlapping(prefix, self.overlayPrefixes)) {
-      violations.push(`${labelOf(entry)} overlaps the overlay prefix "${overlay}"`);
+    if (fault !== undefined) violations.push(`${labelOf(claim)} cannot be: ${fault}`);
+    for (const overlay of overlayPrefixes) {
+      if (overlaps(overlay, prefix)) {
+        violations.push(`${labelOf(claim)} overlaps the overlay prefix "${overlay}"`);
+      }
     }
     if (widest !== undefined && contains(widest.prefix, prefix)) {
-      violations.push(`${labelOf(entry)} overlaps ${labelOf(widest)}`);
+      violations.push(`${labelOf(claim)} overlaps ${labelOf(widest)}`);
     } else {
-      widest = entry;
+      widest = claim;
     }
   }
   return violations;
 }
 
-function overlapping(prefix: Prefix, others: readonly Prefix[]): Prefix[] {
-  return others.filter((other) => overlaps(prefix, other));
-}
-
-function labelOf(entry: RouteEntry | LocalEntry): string {
-  if (entry.kind === 'local') return `local prefix "${entry.prefix}"`;
-  return `route "${entry.prefix}" of site "${entry.site}"`;
+function labelOf({ prefix, site }: Claim): string {
+  return `route "${prefix}" of site "${site}"`;
 }

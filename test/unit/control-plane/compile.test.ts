@@ -100,6 +100,21 @@ describe('compileConnector()', () => {
     expect(() => compileConnector(world.snapshot, id)).toThrow('it was removed');
   });
 
+  test('throws when the tables give one prefix to two sites: no change does', () => {
+    const world = corp();
+    const [route] = [...world.snapshot.routes.values()].filter(
+      (row) => row.prefix === '10.2.0.0/16',
+    );
+    const double = { ...route!, id: 'rou_double', siteId: [...world.snapshot.sites.keys()][0]! }; // both are there
+    const snapshot = {
+      ...world.snapshot,
+      routes: new Map(world.snapshot.routes).set(double.id, double),
+    };
+    expect(() => compileConnector(snapshot, idOf(world, 'hq-gw'))).toThrow(
+      /two entries "route\/.*10.2.0.0/,
+    );
+  });
+
   test('is of the revision and epoch of the snapshot', () => {
     const world = corp();
     expect(compiled(world, 'hq-gw')).toMatchObject({ epoch: 'epoch1', revision: 2 });

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileConnector } from '../../../control-plane/model/compile.ts';
-import { checkInvariants } from '../../../control-plane/model/invariants.ts';
+import {
+  type CompiledNetwork,
+  compileConnector,
+  compileNetwork,
+  configurationFor,
+} from '../../../control-plane/model/compile.ts';
+import { checkInvariants, checkNetwork } from '../../../control-plane/model/invariants.ts';
 import { isLiving } from '../../../control-plane/model/snapshot.ts';
 import type { Connector, Snapshot } from '../../../control-plane/model/types.ts';
 import {
@@ -48,10 +53,11 @@ describe('checkInvariants()', () => {
   test.each([
     ['no interface', (all: Entry[]) => all.slice(1), 'has 0 interfaces'],
     ['two interfaces', add('interface', { network: `net_${'9'.repeat(20)}` }), 'has 2 interfaces'],
-    ['an entry of another network', add('route', { network: 'net_x' }), 'in a configuration of'],
-    ['the own key as peer', edit('peer', { publicKey: hq.publicKey }), "the connector's own key"],
-    ['the own key as via', edit('route', { via: hq.publicKey }), 'not a peer'],
-    ['a via that is no peer', edit('route', { via: keyOfAgent('nobody') }), 'not a peer'],
+    ['an entry of another network', add('route', { network: 'net_x' }), 'among those of'],
+    ['the own key as peer', edit('peer', { publicKey: hq.publicKey }), 'have one key'],
+    ['the own key as via', edit('route', { via: hq.publicKey }), 'is via "hq-gw" of site "hq"'],
+    ['a via that is no peer', edit('route', { via: keyOfAgent('nobody') }), 'which is no peer'],
+    ['a route of the own site', edit('route', { site: name('hq') }), 'told to a connector of that'],
     ['a via of another site', edit('route', { site: name('lab') }), 'of site "branch"'],
     ['a default route', edit('route', { prefix: prefix('0.0.0.0/0') }), 'every address'],
     ['a local default', edit('local', { prefix: prefix('::/0') }), 'every address'],
@@ -69,7 +75,7 @@ describe('checkInvariants()', () => {
     [
       'a route inside a local prefix',
       edit('route', { prefix: prefix('10.1.3.0/24') }),
-      'overlaps local prefix "10.1.0.0/16"',
+      'overlaps route "10.1.0.0/16" of site "hq"',
     ],
     [
       'a route around a local prefix',
@@ -84,7 +90,7 @@ describe('checkInvariants()', () => {
     [
       'an overlay address twice',
       edit('peer', { overlayAddresses: [address('100.96.0.1')] }),
-      'belongs to "hq-gw" and "branch-gw"',
+      '"hq-gw" and "branch-gw" have one address',
     ],
     [
       'an overlay address outside',
@@ -93,6 +99,77 @@ describe('checkInvariants()', () => {
     ],
   ])('finds %s', (_, breakIt, words) => {
     expect(broken(one(breakIt)).join('\n')).toContain(words);
+  });
+});
+
+describe('checkNetwork()', () => {
+  const compiled = () => {
+    const { snapshot } = corp();
+    return compileNetwork(snapshot, [...snapshot.networks.keys()].join());
+  };
+  const [hqId, branchId] = [...corp().snapshot.sites.keys()];
+
+  test('finds nothing in a network as compiled, or in one of nobody', () => {
+    expect(checkNetwork(compiled())).toEqual([]);
+    expect(checkNetwork({ ...compiled(), shared: [], own: new Map() })).toEqual([]);
+  });
+
+  test.each<[string, (network: CompiledNetwork) => Partial<CompiledNetwork>, string]>([
+    ['entries for nobody', () => ({ own: new Map() }), 'nobody is there'],
+    [
+      'a local prefix that others have no route to',
+      ({ shared }) => ({ shared: shared.filter(({ entry }) => entry.kind !== 'route') }),
+      `"${branchId} has 10.2.0.0/16" is not told to both sides`,
+    ],
+    [
+      'a route that its own site would send into the tunnel',
+      ({ sites }) => ({
+        sites: new Map([...sites].map(([id, site]) => [id, { ...site, locals: [] }])),
+      }),
+      `"${hqId} has 10.1.0.0/16" is not told to both sides`,
+    ],
+    [
+      'a peer that is not told of itself',
+      ({ own }) => ({ own: new Map([...own].slice(1)) }),
+      `"${hqId} has hq-gw with 100.96.0.1,fd00:c::1" is not told`,
+    ],
+    [
+      'an entry given to the wrong site',
+      ({ shared }) => ({ shared: shared.map((entry) => ({ ...entry, siteId: hqId ?? '' })) }),
+      `"${hqId} has 10.2.0.0/16" is not told`,
+    ],
+  ])('finds %s', (_, breakIt, words) => {
+    const network = compiled();
+    const violations = checkNetwork({ ...network, ...breakIt(network) });
+    expect(violations.join('\n')).toContain(words);
+  });
+
+  test('finds what breaks a configuration of it, whatever the tables say', () => {
+    let broken = 0;
+    fc.assert(
+      fc.property(randomChanges(60), fc.nat(), fc.nat(), (changes, from, to) => {
+        const world = crowded();
+        for (const { decide } of changes) {
+          const decision = decide(world.snapshot, world.context);
+          if (decision.kind === 'change') world.snapshot = next(world.snapshot, decision);
+        }
+        const snapshot = tampered(world.snapshot, from, to);
+        for (const { id } of snapshot.networks.values()) {
+          const network = compileNetwork(snapshot, id);
+          const ofConfigurations = [...network.own.keys()].flatMap((connectorId) =>
+            checkInvariants(
+              configurationFor(network, connectorId),
+              snapshot.connectors.get(connectorId)!, // compiled from it
+            ),
+          );
+          if (ofConfigurations.length === 0) continue;
+          broken++;
+          expect(checkNetwork(network)).not.toEqual([]);
+        }
+      }),
+      { numRuns: 200 },
+    );
+    expect(broken).toBeGreaterThan(50); // tampering does break configurations
   });
 });
 
@@ -107,9 +184,15 @@ describe('random changes', () => {
           if (decision.kind === 'change') world.snapshot = next(world.snapshot, decision);
         }
         expectSoundTables(world.snapshot);
+        for (const { id } of world.snapshot.networks.values()) {
+          expect(checkNetwork(compileNetwork(world.snapshot, id))).toEqual([]);
+        }
         for (const connector of living(world.snapshot)) {
           const configuration = compileConnector(world.snapshot, connector.id);
           expect(checkInvariants(configuration, connector)).toEqual([]);
+          expect(configuration).toEqual(
+            configurationOf(configuration, configuration.entries.values()),
+          );
           expect(linesOf(configuration)).toEqual(expectedLines(world.snapshot, connector));
           compiled += configuration.entries.size;
         }
@@ -135,6 +218,25 @@ describe('random changes', () => {
     );
   });
 });
+
+/**
+ * Tables as no change leaves them: two connectors have one address, and a proposal is approved
+ * that must not be. (Not one prefix at two sites: that has no compiled form.)
+ */
+function tampered(snapshot: Snapshot, from: number, to: number): Snapshot {
+  const connectors = new Map(snapshot.connectors);
+  const alive = living(snapshot);
+  const [source, target] = [from, to].map((number) => alive[number % alive.length]);
+  if (source && target) {
+    connectors.set(target.id, { ...target, overlayAddresses: source.overlayAddresses });
+  }
+  const routes = new Map(snapshot.routes);
+  const all = [...routes.values()];
+  const single = all.filter((row) => all.every((it) => it === row || it.prefix !== row.prefix));
+  const route = single[from % single.length];
+  if (route) routes.set(route.id, { ...route, state: 'approved' });
+  return { ...snapshot, connectors, routes };
+}
 
 // Written out slowly and without the model's look-ups, as an oracle.
 
