@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +131,23 @@ describe('Store', () => {
 });
 
 describe('Store.change()', () => {
+  test('has what it answered, and nothing else, when the process is killed', async () => {
+    const child = fork(new URL('./store-writer.ts', import.meta.url), [path]);
+    const exited = once(child, 'exit');
+    let answered = 0;
+    child.on('message', (sequence: number) => {
+      answered = sequence;
+      if (sequence >= 25) child.kill('SIGKILL');
+    });
+    await exited;
+    const store = await open();
+    const { sequence, networks } = store.snapshot();
+    await store.close();
+    expect(answered).toBeGreaterThanOrEqual(25);
+    expect(sequence).toBeGreaterThanOrEqual(answered);
+    expect(networks.size).toBe(sequence);
+  });
+
   const route = (text: string) => ({ site: 'hq', prefix: prefix(text) });
 
   test('raises the revision only when agents may have to hear of it', async () => {
