@@ -5,8 +5,8 @@
  * @module
  */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { fastify } from 'fastify';
-import { type Problem, ProblemError } from '../../protocol/problem.ts';
+import { type FastifyReply, fastify } from 'fastify';
+import { type Problem, ProblemError, problem } from '../../protocol/problem.ts';
 import { ReferenceTextSchema } from '../../protocol/rest.ts';
 import { Type } from '../../protocol/schema.ts';
 import { changeContext, type RandomBytes } from '../change-context.ts';
@@ -16,6 +16,7 @@ import { type Resolved, resolve } from '../model/reference.ts';
 import type { ChangeContext, Decision, Snapshot, TableName, Tables } from '../model/types.ts';
 import type { Store } from '../store/store.ts';
 import type { Hub } from '../stream/hub.ts';
+import { sendProblem } from './problems.ts';
 
 export type ApiOptions = {
   readonly store: Pick<Store, 'snapshot' | 'change'>;
@@ -38,6 +39,11 @@ export function makeFramework() {
     routerOptions: { caseSensitive: true },
     // A stopping server answers what it has begun; `serve.ts` accepts no more.
     return503OnClosing: false,
+    // A URL that cannot be decoded is refused before any route or hook.
+    frameworkErrors: (_, request, reply) => {
+      const detail = `"${request.url}" cannot be decoded; expected what RFC 3986 §2.1 allows`;
+      return sendProblem(reply as FastifyReply, problem('invalid-request', detail));
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 

@@ -47,7 +47,7 @@ export function assertValid(schema: TSchema, value: unknown): void {
   const [fault] = faultsOf(schema, value);
   if (fault === undefined) return;
   const { field, message } = fault;
-  const detail = field === '' ? `the body ${message}` : `${field}: ${message}`;
+  const detail = field === '' ? `the body: ${message}` : `${field}: ${message}`;
   throw new ProblemError(problem('invalid-request', detail, field));
 }
 
