@@ -27,7 +27,7 @@ import { Netlink } from './netlink.ts';
 import { observeRoutes, removeRoute, replaceRoute } from './route.ts';
 import { type Run, run as realRun, type StartDetached, startDetached } from './run.ts';
 import { observeSysctls, setSysctl } from './sysctl.ts';
-import { startDevice, stopDevice } from './userspace.ts';
+import { awaitEnd, startDevice, stopService } from './userspace.ts';
 import {
   listDevices,
   observeDevice,
@@ -179,8 +179,9 @@ async function removeDevice({ netlink, run, nowSeconds }: Context, link: string)
     const device = await observeDevice(run, link, nowSeconds());
     await removePeers(run, link, device?.peers.map(({ publicKey }) => publicKey) ?? []);
   }
-  await stopDevice(run, link);
+  await stopService(run, link);
   await removeLink(netlink, present);
+  await awaitEnd(run, link);
 }
 
 async function applyAddresses(

@@ -29,7 +29,7 @@ export type Argv = readonly [program: Program, ...args: readonly string[]];
 export type RunOptions = {
   /** Standard input; empty when absent. */
   readonly input?: string;
-  /** Content of an unlinked file on descriptor 3, which the program opens as {@link SECRET_FILE}. */
+  /** Content of an unlinked file, which the program opens as {@link SECRET_FILE}. */
   readonly secret?: Secret;
   /** Default {@link TIMEOUT_MILLISECONDS}; then the program is killed. */
   readonly timeoutMilliseconds?: number;

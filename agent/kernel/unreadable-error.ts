@@ -4,7 +4,10 @@
  * @module
  */
 
-/** The text or message is not what its documentation promises. Never quotes it: it may hold a key. */
+/**
+ * A text or message is not what its documentation promises. Never quotes it, because it may
+ * hold a key.
+ */
 export class UnreadableError extends Error {
   override readonly name = 'UnreadableError';
 

@@ -19,6 +19,7 @@ const SOCKET_DIRECTORY = '/var/run/wireguard';
 const SYSTEMD_DIRECTORY = '/run/systemd/system';
 
 const START_MILLISECONDS = 5_000;
+const END_MILLISECONDS = 2_000;
 const POLL_MILLISECONDS = 50;
 
 /** The service of systemd/culvert-wireguard@.service for one link. */
@@ -62,7 +63,18 @@ export async function startDevice(
   }
 }
 
-/** Before its link is deleted; without a service the process ends with its link. */
-export async function stopDevice(run: Run, link: string): Promise<void> {
+/** To be called before the link is deleted; without a service nothing has to be done. */
+export async function stopService(run: Run, link: string): Promise<void> {
   if (isSystemdRunning()) await run(['systemctl', 'stop', unitOf(link)]);
+}
+
+/**
+ * Waits until the process of a deleted link has ended by itself, which it does at once. Its
+ * last act is to remove its control socket; a successor's must not be there yet.
+ */
+export async function awaitEnd(run: Run, link: string): Promise<void> {
+  const deadline = performance.now() + END_MILLISECONDS;
+  while (performance.now() < deadline && (await listDevices(run)).has(link)) {
+    await setTimeout(POLL_MILLISECONDS);
+  }
 }

@@ -19,6 +19,7 @@ export type Question =
   | { readonly ask: 'observe'; readonly sysctls: readonly string[] }
   | { readonly ask: 'apply'; readonly operations: readonly Operation[] }
   | { readonly ask: 'learn-key'; readonly publicKey: PublicKey; readonly privateKey: string }
+  | { readonly ask: 'pid' }
   | { readonly ask: 'preconditions' }
   | { readonly ask: 'has-kind'; readonly linkKind: string }
   /** Starts to count the wakes of the monitor; asked again, says how many there were. */
@@ -50,6 +51,8 @@ async function answerTo(question: Question): Promise<unknown> {
     case 'learn-key':
       privateKeys.set(question.publicKey, new Secret(question.privateKey));
       return undefined;
+    case 'pid':
+      return process.pid;
     case 'preconditions':
       return await checkPreconditions();
     case 'has-kind':

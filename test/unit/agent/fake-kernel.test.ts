@@ -174,7 +174,7 @@ describe('FakeKernel.apply()', () => {
     expect(failure?.reason).toContain('EINVAL');
   });
 
-  test('drops the IPv4 routes of an address that goes, and takes the source off IPv6 ones', async () => {
+  test('drops IPv4 routes whose source goes, and takes the source off IPv6 ones', async () => {
     await applied(CREATE, UP, addAddress(OWN4), addAddress(OWN6));
     await applied(replace(routeTo(BRANCH4, '100.96.0.1')), replace(routeTo(BRANCH6, 'fd96::1')));
     await applied(removeAddress(OWN4), removeAddress(OWN6));

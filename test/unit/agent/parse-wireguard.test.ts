@@ -57,7 +57,9 @@ describe('parseDump()', () => {
   });
 
   test('calls a handshake in the future, after a clock was set back, one of this moment', () => {
-    const dump = `(none)\t(none)\t0\toff\n${BRANCH}\t(none)\t(none)\t(none)\t${NOW + 60}\t0\t0\toff`;
+    const handshake = `${NOW + 60}`;
+    const peer = `${BRANCH}\t(none)\t(none)\t(none)\t${handshake}\t0\t0\toff`;
+    const dump = `(none)\t(none)\t0\toff\n${peer}`;
     expect(parseDump('culvert0', dump, NOW).peers[0]?.handshakeAgeSeconds).toBe(0);
   });
 
@@ -102,7 +104,8 @@ describe('parseDump()', () => {
   });
 
   test('refuses anything else with its own error, which quotes no key', () => {
-    const good = `${PRIVATE}\t${HQ}\t51820\toff\n${BRANCH}\t${PRIVATE}\t(none)\t10.1.0.0/16\t0\t0\t0\toff\n`;
+    const peer = `${BRANCH}\t${PRIVATE}\t(none)\t10.1.0.0/16\t0\t0\t0\toff`;
+    const good = `${PRIVATE}\t${HQ}\t51820\toff\n${peer}\n`;
     const damaged = fc
       .tuple(fc.nat({ max: good.length }), fc.nat({ max: 40 }), fc.string({ maxLength: 8 }))
       .map(([at, cut, text]) => good.slice(0, at) + text + good.slice(at + cut));
