@@ -10,7 +10,7 @@
  * @module
  */
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CommandFailed,
@@ -145,9 +145,10 @@ export class Machine {
     return launchPiped(enter(this.initPid, argv), this.#logFile(log));
   }
 
-  /** What a program started with this `log` name has written so far. */
+  /** What programs started with this `log` name have written so far; empty when none was. */
   logOf(log: string): string {
-    return readFileSync(this.#logFile(log), 'utf8');
+    const file = this.#logFile(log);
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
   /** Ends everything inside, at once; resolves when the last process is gone. */

@@ -14,16 +14,27 @@ import {
   type World,
 } from './world.ts';
 
+/** Which of a host's addresses is meant. */
 export type Family = 'ipv4' | 'ipv6';
 
+/** Two hosts at different sites. */
+export type Path = { readonly from: SiteHost; readonly to: SiteHost };
+
 /** One line of the proof. */
-export type Finding = {
-  readonly what: string;
-  readonly from: string;
-  readonly to: string;
-  /** What was seen: an address, a path, a number. */
+export type Finding = (
+  | {
+      readonly kind: 'source';
+      readonly path: Path;
+      readonly family: Family;
+      /** `call-back`: the server at `to` opens a connection to the client at `from`. */
+      readonly probe: Probe;
+    }
+  | { readonly kind: 'route'; readonly path: Path; readonly family: Family }
+  | { readonly kind: 'absence'; readonly what: string; readonly where: string }
+) & {
+  /** An address that the far host saw, the hops of a path, or what should not be there. */
   readonly seen: string;
-  /** What had to be seen. */
+  /** What had to be seen, for people. */
   readonly expected: string;
   readonly holds: boolean;
 };
@@ -31,8 +42,7 @@ export type Finding = {
 const FAMILIES: readonly Family[] = ['ipv4', 'ipv6'];
 const PROBES = ['tcp', 'udp', 'icmp', 'call-back'] as const;
 
-type Probe = (typeof PROBES)[number];
-type Path = { readonly from: SiteHost; readonly to: SiteHost };
+export type Probe = (typeof PROBES)[number];
 
 /** Waits until each site reaches each other one. Gives up silently: the proof will say it. */
 export async function settle(world: World, { ms }: { readonly ms: number }): Promise<void> {
@@ -66,7 +76,7 @@ export async function prove(world: World): Promise<Finding[]> {
   return [...packets.flat(), await proveNoNat(world), ...(await proveNoLeak(world))];
 }
 
-/** Each ordered pair of sites, by two hosts that are not the first of both. */
+/** Each ordered pair of sites. */
 function paths(): Path[] {
   return SITES.flatMap((near) =>
     SITES.filter((far) => far !== near).map((far) => ({ from: near.hosts[0], to: far.hosts[1] })),
@@ -75,24 +85,13 @@ function paths(): Path[] {
 
 async function proveSource(
   world: World,
-  { from, to }: Path,
+  path: Path,
   probe: Probe,
   family: Family,
 ): Promise<Finding> {
-  const isCallBack = probe === 'call-back';
-  // A call back is a connection in the other direction: the server at `to` opens it.
-  const expected = isCallBack ? to[family] : from[family];
-  const seen = await look(world, { from, to }, probe, family).catch(
-    (error: Error) => error.message,
-  );
-  return {
-    what: `${isCallBack ? 'TCP, server calls client' : probe.toUpperCase()}, ${nameOf(family)}`,
-    from: isCallBack ? to.name : from.name,
-    to: isCallBack ? from.name : to.name,
-    seen,
-    expected,
-    holds: seen === expected,
-  };
+  const expected = (probe === 'call-back' ? path.to : path.from)[family];
+  const seen = await look(world, path, probe, family).catch((error: Error) => error.message);
+  return { kind: 'source', path, family, probe, seen, expected, holds: seen === expected };
 }
 
 let lastIdentifier = process.pid % 30_000;
@@ -120,9 +119,9 @@ async function proveRoute(world: World, path: Path, family: Family): Promise<Fin
   );
   const [nearAt = -1, farAt = -1] = owners;
   return {
-    what: `traceroute, ${nameOf(family)}`,
-    from: path.from.name,
-    to: path.to.name,
+    kind: 'route',
+    path,
+    family,
     seen: seen.join(' → '),
     expected: `${near.connector}, then ${far.connector}, then ${path.to[family]}`,
     holds: nearAt >= 0 && farAt > nearAt && seen.at(-1) === path.to[family],
@@ -155,9 +154,9 @@ async function proveNoNat({ lab }: World): Promise<Finding> {
   );
   const others = rules.flat().filter((rule) => rule !== PROVIDER_NAT);
   return {
-    what: 'NAT rules',
-    from: 'any machine',
-    to: '',
+    kind: 'absence',
+    what: 'rules that translate addresses',
+    where: 'on all machines but the plain gateway, which translates what goes to the internet',
     seen: others.length === 0 ? 'none' : others.join('; '),
     expected: 'none',
     holds: others.length === 0 && rules.flat().includes(PROVIDER_NAT),
@@ -165,17 +164,17 @@ async function proveNoNat({ lab }: World): Promise<Finding> {
 }
 
 /** No packet of a site on the internet in clear, none through the plain gateway's NAT. */
-async function proveNoLeak({ lab }: World): Promise<Finding[]> {
+function proveNoLeak({ lab }: World): Promise<Finding[]> {
   return Promise.all(
-    LEAK_COUNTERS.map(async ({ machine, table, counter }) => {
+    LEAK_COUNTERS.map(async ({ machine, table, counter, what }): Promise<Finding> => {
       // biome-ignore format: a sentence
       const text = await lab.machine(machine)
         .run(['nft', 'list', 'counter', ...table.split(' '), counter]);
       const packets = /packets ([0-9]+)/.exec(text)?.[1] ?? 'no counter';
       return {
-        what: `packets ${counter}`,
-        from: machine,
-        to: '',
+        kind: 'absence',
+        what,
+        where: `at ${machine}`,
         seen: packets,
         expected: '0',
         holds: packets === '0',
@@ -201,8 +200,4 @@ function siteOf(host: SiteHost): Site {
   const site = SITES.find(({ hosts }) => hosts.includes(host));
   if (site === undefined) throw new RangeError(`Host "${host.name}" is at no site`);
   return site;
-}
-
-function nameOf(family: Family): string {
-  return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }

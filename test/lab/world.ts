@@ -7,7 +7,7 @@
  * @module
  */
 import { Host } from './host.ts';
-import { Lab } from './lab.ts';
+import type { Lab } from './lab.ts';
 import { build, type Node, type Topology } from './topology.ts';
 
 export const DRAWING = `
@@ -54,8 +54,18 @@ const SITE_RANGES = { ipv4: '10.0.0.0/8', ipv6: 'fd00::/8' };
 
 /** Counters in nft(8) tables of plain machines, which must stay at 0. */
 export const LEAK_COUNTERS = [
-  { machine: 'internet', table: 'inet internet', counter: 'in-clear' },
-  { machine: 'plant-gateway', table: 'ip gateway', counter: 'translated' },
+  {
+    machine: 'internet',
+    table: 'inet internet',
+    counter: 'in-clear',
+    what: 'packets of a site in clear',
+  },
+  {
+    machine: 'plant-gateway',
+    table: 'ip gateway',
+    counter: 'translated',
+    what: 'flows to a site through its NAT',
+  },
 ] as const;
 
 /** The one NAT rule of the world, as nft(8) lists it: see the plain gateway's firewall. */
@@ -137,20 +147,13 @@ const WORLD: Topology = {
 /** The lab built as the world, with the program running on every plain host. */
 export type World = { readonly lab: Lab; readonly hosts: ReadonlyMap<string, Host> };
 
-/** @param name of the lab, when one process has several */
-export async function createWorld(name: string): Promise<World> {
-  const lab = await Lab.create(name);
-  try {
-    await build(lab, WORLD);
-    const names = SITES.flatMap(({ hosts }) => hosts.map((host) => host.name));
-    const hosts = await Promise.all(
-      names.map(async (host) => [host, await Host.start(lab.machine(host))] as const),
-    );
-    return { lab, hosts: new Map(hosts) };
-  } catch (error) {
-    await lab.destroy();
-    throw error;
-  }
+export async function createWorld(lab: Lab): Promise<World> {
+  await build(lab, WORLD);
+  const names = SITES.flatMap(({ hosts }) => hosts.map((host) => host.name));
+  const hosts = await Promise.all(
+    names.map(async (name) => [name, await Host.start(lab.machine(name))] as const),
+  );
+  return { lab, hosts: new Map(hosts) };
 }
 
 function site(number: number, name: string, rest: Pick<Site, 'connector' | 'endpoint'>): Site {
