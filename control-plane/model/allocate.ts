@@ -18,7 +18,7 @@ import {
 import { connectorsOfNetwork } from './snapshot.ts';
 import type { ChangeContext, Network, Snapshot } from './types.ts';
 
-/** In shared address space (RFC 6598), the half of it that is least used by others. */
+/** The upper half of shared address space (RFC 6598). */
 export const DEFAULT_IPV4_POOL = prefix('100.96.0.0/11');
 
 const DEFAULT_IPV4_LENGTH = 16;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Prefix } from '../../protocol/net.ts';
-import { change, put, refuse, remove, unchanged } from './decision.ts';
+import { change, put, type Refusal, refuse, remove, unchanged } from './decision.ts';
 import { approvedPrefixes, refuseApproval } from './prefix-rules.ts';
 import { resolve } from './reference.ts';
 import { networkOfSite, routesOfSite, rowOf } from './snapshot.ts';
@@ -54,7 +54,7 @@ export function updateRoute(
   if (before.state === patch.state) return unchanged(before);
   const site = rowOf(snapshot, 'sites', before.siteId);
   if (patch.state === 'approved') {
-    const refusal = refuseApprovalAt(snapshot, { site, prefix: before.prefix });
+    const refusal = refuseApprovalAt(snapshot, { site, prefix: before.prefix, field: '/state' });
     if (refusal !== undefined) return refusal;
   }
   const route: Route = { ...before, state: patch.state };
@@ -76,8 +76,8 @@ export function deleteRoute(
 
 function refuseApprovalAt(
   snapshot: Snapshot,
-  wanted: { readonly site: Site; readonly prefix: Prefix; readonly field?: string },
-) {
+  wanted: { readonly site: Site; readonly prefix: Prefix; readonly field: string },
+): Refusal | undefined {
   const { site, prefix, ...where } = wanted;
   const network = networkOfSite(snapshot, site);
   const approved = approvedPrefixes(snapshot, network.id);

@@ -191,11 +191,12 @@ describe('routes', () => {
   const approve: Decide<unknown> = (snapshot) =>
     updateRoute(snapshot, { route: LAB, state: 'approved' });
 
-  test('updateRoute() refuses to approve a proposal that overlaps, until nothing is in its way', () => {
+  test('updateRoute() refuses to approve what overlaps, until nothing is in its way', () => {
     const world = withProposal();
     expect(world.refusal(approve)).toEqual({
       code: 'route-conflict',
       detail: '"10.1.7.0/24" overlaps route "10.1.0.0/16" of site "hq"',
+      field: '/state',
     });
     world.do((snapshot) => deleteRoute(snapshot, { route: '10.1.0.0/16' }));
     expect(world.do(approve)).toMatchObject({ state: 'approved', prefix: LAB });

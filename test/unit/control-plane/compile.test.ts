@@ -102,14 +102,13 @@ describe('compileConnector()', () => {
 
   test('throws when the tables give one prefix to two sites: no change does', () => {
     const world = corp();
-    const [route] = [...world.snapshot.routes.values()].filter(
-      (row) => row.prefix === '10.2.0.0/16',
-    );
-    const double = { ...route!, id: 'rou_double', siteId: [...world.snapshot.sites.keys()][0]! }; // both are there
-    const snapshot = {
-      ...world.snapshot,
-      routes: new Map(world.snapshot.routes).set(double.id, double),
-    };
+    const [hq] = world.snapshot.sites.keys();
+    const routes = new Map(world.snapshot.routes);
+    for (const route of world.snapshot.routes.values()) {
+      if (route.prefix !== '10.2.0.0/16') continue;
+      routes.set('rou_double', { ...route, id: 'rou_double', siteId: hq ?? '' });
+    }
+    const snapshot = { ...world.snapshot, routes };
     expect(() => compileConnector(snapshot, idOf(world, 'hq-gw'))).toThrow(
       /two entries "route\/.*10.2.0.0/,
     );

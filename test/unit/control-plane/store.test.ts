@@ -253,7 +253,7 @@ describe('Store.change()', () => {
     await one.close();
   });
 
-  test('is refused once the store is closed, and closing waits for what was asked for', async () => {
+  test('is refused once the store is closed, which waits for what was asked for', async () => {
     const world = corp();
     const store = await openWith(world);
     const last = store.change((snapshot) =>
