@@ -1,0 +1,102 @@
+/**
+ * `culvert agent …`: the agent itself, loaded for these commands only.
+ *
+ * @module
+ */
+import type { Command } from 'commander';
+import { addCommand, addNoun, collect, parseCount, type Surroundings } from './command.ts';
+
+const STATE_DIRECTORY = '/var/lib/culvert/agent';
+const RUN_DIRECTORY = '/run/culvert';
+
+type Directories = { readonly stateDirectory: string; readonly runDirectory: string };
+type PrintOptions = Directories & { readonly json?: boolean };
+type JoinOptions = Directories & {
+  readonly name?: string;
+  readonly endpoint?: string;
+  readonly listenPort?: number;
+  readonly interface?: string;
+  readonly propose?: readonly string[];
+};
+
+export function addAgentCommands(program: Command, surroundings: Surroundings): void {
+  const { exit, input } = surroundings;
+  const noun = addNoun(program, 'agent', 'The agent of this machine');
+
+  withDirectories(
+    addCommand(noun, 'join <token>', {
+      summary: 'Make this machine a connector',
+      description: 'The token "-" is read from standard input.',
+      examples: [
+        'agent join culvert-join-1.…',
+        'agent join - < token',
+        'agent join culvert-join-1.… --propose 10.2.0.0/16 --endpoint 198.51.100.7:51820',
+      ],
+    }),
+  )
+    .option('--name <name>', 'what the connector is called (default: the host name)')
+    .option('--endpoint <endpoint>', 'where peers find it (default: the address it comes from)')
+    .option('--listen-port <port>', 'UDP port of WireGuard (default: 51820)', parseCount)
+    .option(
+      '--interface <name>',
+      'how its interfaces are named, a number follows (default: culvert)',
+    )
+    .option('--propose <prefix>', 'a prefix behind this site, to be approved; repeatable', collect)
+    .action(async (token: string, { propose = [], ...options }: JoinOptions) => {
+      const { joinCommand } = await import('../agent/commands.ts');
+      const line = token === '-' ? (await input()).trim() : token;
+      exit(await joinCommand({ ...options, propose, token: line }));
+    });
+
+  withDirectories(
+    addCommand(noun, 'run', {
+      summary: 'Keep this machine as the control plane says, until it is told to stop',
+      description: 'Forwarding goes on when it stops.',
+      examples: ['agent run', 'agent run --state-directory /var/lib/culvert/second'],
+    }),
+  ).action(async (options: Directories) => {
+    const { runCommand } = await import('../agent/commands.ts');
+    exit(await runCommand(options));
+  });
+
+  withJson(
+    addCommand(noun, 'status', {
+      summary: 'Show what the running agent holds, has applied, and sees of its peers',
+      examples: ['agent status', 'agent status --json'],
+    }),
+  ).action(async ({ json = false, ...options }: PrintOptions) => {
+    const { statusCommand } = await import('../agent/commands.ts');
+    exit(await statusCommand({ ...options, json }));
+  });
+
+  withJson(
+    addCommand(noun, 'plan', {
+      summary: 'Show what the agent would change on this machine, and change nothing',
+      examples: ['agent plan'],
+    }),
+  ).action(async ({ json = false, ...options }: PrintOptions) => {
+    const { planCommand } = await import('../agent/commands.ts');
+    exit(await planCommand({ ...options, json }));
+  });
+
+  withDirectories(
+    addCommand(noun, 'leave', {
+      summary: 'Put this machine back as it was before it joined',
+      description: 'The agent must be stopped. The control plane is told, if it can be reached.',
+      examples: ['agent leave'],
+    }),
+  ).action(async (options: Directories) => {
+    const { leaveCommand } = await import('../agent/commands.ts');
+    exit(await leaveCommand(options));
+  });
+}
+
+function withDirectories(command: Command): Command {
+  return command
+    .option('--state-directory <directory>', 'keys and what was accepted last', STATE_DIRECTORY)
+    .option('--run-directory <directory>', 'the socket of the running agent', RUN_DIRECTORY);
+}
+
+function withJson(command: Command): Command {
+  return withDirectories(command).option('--json', 'print JSON instead of a text for people');
+}
