@@ -23,7 +23,10 @@ const MAX_LENGTH = 4096;
 
 const BodySchema = Type.Object(
   {
-    urls: Type.Array(Type.String({ pattern: '^https://[a-z0-9.:[\\]-]+$' }), { minItems: 1, maxItems: 8 }),
+    urls: Type.Array(Type.String({ pattern: '^https://[a-z0-9.:[\\]-]+$' }), {
+      minItems: 1,
+      maxItems: 8,
+    }),
     authority: Type.String({ pattern: '^[0-9a-f]{64}$' }),
     secret: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }),
   },

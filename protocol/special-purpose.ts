@@ -9,7 +9,8 @@
  * @module
  * @see RFC 6890 and the IANA special-purpose address registries that it set up
  */
-import { overlaps, type Prefix, prefix, prefixLength } from './net.ts';
+import { type Prefix, prefix, prefixLength } from './net.ts';
+import { PrefixTable } from './prefix-table.ts';
 
 export type SpecialPurposeRange = {
   readonly prefix: Prefix;
@@ -43,6 +44,10 @@ export const SPECIAL_PURPOSE_RANGES: readonly SpecialPurposeRange[] = [
   range('ff00::/8', 'multicast', 'RFC 4291 §2.7'),
 ];
 
+const TABLE = new PrefixTable(
+  SPECIAL_PURPOSE_RANGES.map((special) => [special.prefix, special] as const),
+);
+
 /**
  * Why a prefix cannot be a site's, or undefined when it can.
  * A default route is refused here as well: it would be every range at once.
@@ -51,7 +56,7 @@ export function whyNotASitePrefix(value: Prefix): string | undefined {
   if (prefixLength(value) === 0) {
     return `"${value}" is every address; expected the prefixes that are behind the site`;
   }
-  const range = SPECIAL_PURPOSE_RANGES.find((special) => overlaps(special.prefix, value));
+  const range = TABLE.overlapping(value)[0]?.value;
   if (range === undefined) return undefined;
   return (
     `"${value}" meets the special-purpose range ${range.prefix} (${range.name}, ` +
