@@ -5,7 +5,6 @@
  * @module
  */
 import {
-  createHash,
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
@@ -71,7 +70,10 @@ export class IdentityError extends Error {
   override readonly name = 'IdentityError';
 }
 
-export function createIdentity(settings: {
+export function createIdentity({
+  listenPort,
+  interfaceBase,
+}: {
   readonly listenPort: number;
   readonly interfaceBase: string;
 }): Identity {
@@ -79,7 +81,8 @@ export function createIdentity(settings: {
   const identity = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
   const d = wireguard.d ?? ''; // an X25519 key always has it (RFC 8037 §2)
   return {
-    ...settings,
+    listenPort,
+    interfaceBase,
     wireguardPrivateKey: new Secret(Buffer.from(d, 'base64url').toString('base64')),
     identityPrivateKey: new Secret(identity.export({ format: 'pem', type: 'pkcs8' }).toString()),
   };
@@ -96,11 +99,6 @@ export function wireguardPublicKey({ wireguardPrivateKey }: Identity): PublicKey
 
 export function identityKey({ identityPrivateKey }: Identity): KeyObject {
   return createPrivateKey(identityPrivateKey.reveal());
-}
-
-/** SHA-256 of a certificate (DER), hexadecimal, of its PEM form. */
-export function certificateFingerprint(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
 }
 
 /**
