@@ -8,19 +8,19 @@
  *
  * @module
  */
-import type { Configuration } from '../../protocol/configuration.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { Report } from '../../protocol/message.ts';
 import { accept, type Parsed, refuse } from '../../protocol/parsed.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { setObservedEndpoint } from '../model/change-connector.ts';
-import { type CompiledNetwork, compileNetwork, configurationFor } from '../model/compile.ts';
-import { checkInvariants } from '../model/invariants.ts';
+import { type CompiledNetwork, compileNetwork } from '../model/compile.ts';
+import { checkNetwork } from '../model/invariants.ts';
 import { isLiving, networkOfConnector, rowOf } from '../model/snapshot.ts';
 import type { Milliseconds, Snapshot } from '../model/types.ts';
 import { type Authority, parseCertificateRequest } from '../pki/authority.ts';
 import type { Store } from '../store/store.ts';
+import { digestFor, NetworkChange } from './network-change.ts';
 import { observedAddress } from './observed-address.ts';
 import { type CloseCause, Session, type Transport } from './session.ts';
 import { touchedNetworks } from './touched-networks.ts';
@@ -34,7 +34,7 @@ export type ConnectorFacts = {
   /** When its agent was heard last; undefined when not since the control plane started. */
   readonly lastSeenAt: Milliseconds | undefined;
   readonly report: Report | undefined;
-  /** Of the configuration that it should have; undefined while it is not connected. */
+  /** Of the configuration that it should have; undefined when it cannot be given one. */
   readonly desiredDigest: Digest | undefined;
 };
 
@@ -49,7 +49,6 @@ type Presence = {
   session?: Session | undefined;
   lastSeenAt?: Milliseconds;
   report?: Report;
-  desiredDigest?: Digest | undefined;
   /** The stream that was replaced last: whence it came and when that was. */
   replaced?: { readonly address: string; readonly at: Milliseconds };
 };
@@ -57,7 +56,8 @@ type Presence = {
 export class Hub {
   readonly #options: HubOptions;
   readonly #presences = new Map<string, Presence>();
-  readonly #compiled = new Map<string, CompiledNetwork>();
+  /** By id; undefined for a network that may not be sent. What is missing was not asked for. */
+  readonly #networks = new Map<string, CompiledNetwork | undefined>();
   readonly #unsubscribe: () => void;
 
   constructor(options: HubOptions) {
@@ -91,7 +91,7 @@ export class Hub {
       transport,
       clock,
       host: {
-        compile: () => this.#compile(connectorId),
+        compile: () => this.#networkOf(connectorId),
         reported: (report) => this.#note(session, { report }),
         renew: (pem) => this.#renew(connectorId, pem),
         seen: () => this.#note(session, { lastSeenAt: clock.now() }),
@@ -116,11 +116,13 @@ export class Hub {
 
   statusOf(connectorId: string): ConnectorFacts {
     const presence = this.#presences.get(connectorId);
+    const isConnected = presence?.session?.isGreeted === true;
+    const compiled = isConnected ? this.#networkOf(connectorId) : undefined;
     return {
-      isConnected: presence?.session !== undefined,
+      isConnected,
       lastSeenAt: presence?.lastSeenAt,
       report: presence?.report,
-      desiredDigest: presence?.session === undefined ? undefined : presence.desiredDigest,
+      desiredDigest: compiled && digestFor(compiled, connectorId),
     };
   }
 
@@ -136,7 +138,8 @@ export class Hub {
   #follow(snapshot: Snapshot, previous: Snapshot): void {
     if (snapshot.revision === previous.revision && snapshot.epoch === previous.epoch) return;
     const touched = touchedNetworks(previous, snapshot);
-    for (const networkId of touched) this.#compiled.delete(networkId);
+    for (const networkId of touched) this.#networks.delete(networkId);
+    const changes = new Map<CompiledNetwork, NetworkChange>();
     for (const [connectorId, { session }] of this.#presences) {
       const connector = snapshot.connectors.get(connectorId);
       if (connector === undefined || !isLiving(connector)) {
@@ -144,28 +147,39 @@ export class Hub {
         else session?.remove();
         this.#presences.delete(connectorId);
       } else if (session && touched.has(networkOfConnector(snapshot, connector).id)) {
-        const configuration = this.#compile(connectorId);
-        if (configuration !== undefined) session.offer(configuration);
+        const compiled = this.#networkOf(connectorId);
+        if (compiled === undefined) continue;
+        session.offer(compiled, (earlier) => {
+          const change = changes.get(earlier) ?? new NetworkChange(earlier, compiled);
+          changes.set(earlier, change);
+          return change;
+        });
       }
     }
   }
 
-  /** Undefined when the configuration breaks an invariant: the agent keeps what it has. */
-  #compile(connectorId: string): Configuration | undefined {
+  /** The connector's network, compiled and checked once for all and until it is touched. */
+  #networkOf(connectorId: string): CompiledNetwork | undefined {
     const snapshot = this.#options.store.snapshot();
     const connector = rowOf(snapshot, 'connectors', connectorId);
-    const network = networkOfConnector(snapshot, connector);
-    const compiled = this.#compiled.get(network.id) ?? compileNetwork(snapshot, network.id);
-    this.#compiled.set(network.id, compiled);
-    const configuration = configurationFor(compiled, connectorId);
-    const presence = this.#presences.get(connectorId);
-    if (presence !== undefined) presence.desiredDigest = configuration.digest;
-    const violations = checkInvariants(configuration, connector);
-    if (violations.length === 0) return configuration;
-    this.#options.logger.error(
-      { network: network.name, connector: connector.name, revision: snapshot.revision, violations },
-      'configuration is not sent: it breaks an invariant, which is a bug; please report it',
-    );
+    const { id } = networkOfConnector(snapshot, connector);
+    if (!this.#networks.has(id)) this.#networks.set(id, this.#compile(snapshot, id));
+    return this.#networks.get(id);
+  }
+
+  /** Undefined when something breaks an invariant: all agents of the network keep what they have. */
+  #compile(snapshot: Snapshot, networkId: string): CompiledNetwork | undefined {
+    const { revision } = snapshot;
+    const network = snapshot.networks.get(networkId)?.name;
+    const message = 'network is not sent: it breaks an invariant, which is a bug; please report it';
+    try {
+      const compiled = compileNetwork(snapshot, networkId);
+      const violations = checkNetwork(compiled);
+      if (violations.length === 0) return compiled;
+      this.#options.logger.error({ network, revision, violations }, message);
+    } catch (err) {
+      this.#options.logger.error({ network, revision, err }, message);
+    }
     return undefined;
   }
 

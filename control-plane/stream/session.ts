@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Configuration, deltaBetween, type Version } from '../../protocol/configuration.ts';
+import type { Version } from '../../protocol/configuration.ts';
 import {
   type AgentMessage,
   type ControlPlaneMessage,
@@ -14,6 +14,8 @@ import {
 } from '../../protocol/message.ts';
 import type { Parsed } from '../../protocol/parsed.ts';
 import type { Clock } from '../clock.ts';
+import { type CompiledNetwork, configurationFor } from '../model/compile.ts';
+import { digestFor, type NetworkChange } from './network-change.ts';
 
 /** Carries texts to one agent and back, in order. */
 export type Transport = {
@@ -48,8 +50,8 @@ export const HELLO_TIMEOUT_MILLISECONDS = 10_000;
 
 /** What a session asks of the hub. */
 export type SessionHost = {
-  /** The configuration that the connector should have; undefined when none may be sent. */
-  readonly compile: () => Configuration | undefined;
+  /** The connector's network; undefined when nothing of it may be sent. */
+  readonly compile: () => CompiledNetwork | undefined;
   readonly reported: (report: Report) => void;
   /** The agent gave a sign of life. */
   readonly seen: () => void;
@@ -68,7 +70,7 @@ export class Session {
   readonly #cancelTimeout: () => void;
   #state: 'awaiting-hello' | 'greeted' | 'ended' = 'awaiting-hello';
   /** What the agent has, if everything sent arrives; a delta starts here. */
-  #sent: Configuration | undefined;
+  #sent: { readonly compiled: CompiledNetwork; readonly version: Version } | undefined;
   #isRenewing = false;
 
   constructor({
@@ -118,17 +120,34 @@ export class Session {
     this.#finish('left');
   }
 
-  /** Brings the agent to this configuration, by what differs from what it was sent last. */
-  offer(configuration: Configuration): void {
-    if (this.#state !== 'greeted') return; // its hello will be answered with this or a later one
-    const base = this.#sent;
-    if (base === undefined || base.epoch !== configuration.epoch) {
-      this.#sendWhole(configuration);
-    } else if (base.digest !== configuration.digest) {
-      this.#sent = configuration;
-      const { put, remove, ...delta } = deltaBetween(base, configuration);
-      this.#send({ type: 'delta', ...delta, put: [...put], remove: [...remove] });
+  /** True once the agent said hello, for as long as the stream lasts. */
+  get isGreeted(): boolean {
+    return this.#state === 'greeted';
+  }
+
+  /**
+   * Brings the agent to its part of the network, by what differs from what it was sent last.
+   *
+   * @param changeSince finds what differs from an earlier compilation
+   */
+  offer(compiled: CompiledNetwork, changeSince: (earlier: CompiledNetwork) => NetworkChange): void {
+    if (!this.isGreeted) return; // its hello will be answered with this or a later one
+    if (this.#sent === undefined || this.#sent.version.epoch !== compiled.epoch) {
+      this.#sendWhole(compiled);
+      return;
     }
+    const { version: base, compiled: earlier } = this.#sent;
+    const delta = changeSince(earlier).deltaFor(this.connectorId);
+    const version = delta === undefined ? base : versionFor(compiled, this.connectorId);
+    this.#sent = { compiled, version };
+    if (delta === undefined) return;
+    this.#send({
+      type: 'delta',
+      ...version,
+      base: { revision: base.revision, digest: base.digest },
+      put: [...delta.put],
+      remove: [...delta.remove],
+    });
   }
 
   /** Tells the agent that an operator removed its connector: it puts its host back. */
@@ -161,8 +180,8 @@ export class Session {
         this.#host.reported(message);
         return;
       case 'resend': {
-        const configuration = this.#host.compile();
-        if (configuration !== undefined) this.#sendWhole(configuration);
+        const compiled = this.#host.compile();
+        if (compiled !== undefined) this.#sendWhole(compiled);
         return;
       }
       case 'renew':
@@ -179,14 +198,14 @@ export class Session {
     }
     this.#cancelTimeout();
     this.#state = 'greeted';
-    const configuration = this.#host.compile();
-    if (configuration === undefined) return;
-    const { epoch, revision, digest } = configuration;
-    if (held?.epoch === epoch && held.digest === digest) {
-      this.#sent = configuration;
-      this.#send({ type: 'current', version: { epoch, revision, digest } });
+    const compiled = this.#host.compile();
+    if (compiled === undefined) return;
+    const version = versionFor(compiled, this.connectorId);
+    if (held?.epoch === version.epoch && held.digest === version.digest) {
+      this.#sent = { compiled, version };
+      this.#send({ type: 'current', version });
     } else {
-      this.#sendWhole(configuration);
+      this.#sendWhole(compiled);
     }
   }
 
@@ -199,15 +218,20 @@ export class Session {
     else this.end('protocol', renewed.message);
   }
 
-  #sendWhole(configuration: Configuration): void {
-    this.#sent = configuration;
-    const { epoch, revision, digest, entries } = configuration;
-    this.#send({ type: 'configuration', epoch, revision, digest, entries: [...entries.values()] });
+  #sendWhole(compiled: CompiledNetwork): void {
+    const { entries, ...version } = configurationFor(compiled, this.connectorId);
+    this.#sent = { compiled, version };
+    this.#send({ type: 'configuration', ...version, entries: [...entries.values()] });
   }
 
   #send(message: ControlPlaneMessage): void {
     if (this.#state !== 'ended') this.#transport.send(JSON.stringify(message));
   }
+}
+
+function versionFor(compiled: CompiledNetwork, connectorId: string): Version {
+  const { epoch, revision } = compiled;
+  return { epoch, revision, digest: digestFor(compiled, connectorId) };
 }
 
 /** A close frame has room for 123 bytes (RFC 6455 §5.5). */

@@ -102,6 +102,7 @@ describe('/v1/sites', () => {
   });
 
   test('filters by network and name', async () => {
+    world.clock.advance(1000);
     await world.created('POST /v1/networks', { name: 'lab', overlayPrefixes: ['100.65.0.0/16'] });
     await world.created('POST /v1/sites', { network: 'lab', name: 'hq' });
     const names = async (query: string) =>
@@ -160,6 +161,7 @@ describe('/v1/connectors', () => {
 
 describe('/v1/routes', () => {
   test('is found by its prefix, and filtered by prefix, site and state', async () => {
+    world.clock.advance(1000);
     await world.created('POST /v1/routes', { site: 'hq', prefix: '10.9.0.0/16' });
     await world.request('PATCH /v1/routes/10.9.0.0%2F16', { state: 'pending' });
     const prefixes = async (query: string) =>
