@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from 'node:net';
 import type { Finding } from '../test/lab/proof.ts';
 
 type Source = Extract<Finding, { kind: 'source' }>;
@@ -13,7 +14,7 @@ export function formatProof(findings: readonly Finding[]): string {
   const absences = findings.filter((finding) => finding.kind === 'absence');
   const rows = byFlow(sources).map((flow) => [
     ...pathCells(flow[0]),
-    ...flow.map((finding) => `${finding.seen} ${mark(finding)}`),
+    ...flow.map((finding) => `${isIP(finding.seen) ? finding.seen : 'nothing'} ${mark(finding)}`),
   ]);
   return [
     'The address that the far host saw: of the client at FROM as the server at TO saw it by TCP,',
@@ -78,15 +79,12 @@ function explainFailures(findings: readonly Finding[]): string[] {
   ];
 }
 
-/** Columns as wide as their widest cell; a long failure is cut, it is told in full below. */
+/** Columns as wide as their widest cell. */
 function table(rows: readonly (readonly string[])[]): string[] {
-  const cut = rows.map((row) =>
-    row.map((cell) => (cell.length > 90 ? `${cell.slice(0, 87)}…` : cell)),
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
-  const widths = (cut[0] ?? []).map((_, column) =>
-    Math.max(...cut.map((row) => row[column]?.length ?? 0)),
-  );
-  return cut.map((row) =>
+  return rows.map((row) =>
     `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
   );
 }

@@ -103,7 +103,7 @@ export async function applied(machine: Machine): Promise<AgentStatus> {
       const isComplete = status.isApplied && status.peers.length === SITES.length - 1;
       return isComplete ? status : undefined;
     },
-    { ms: STARTUP_MS, what: `the agent of "${machine.name}" to have applied`, everyMs: 100 },
+    { ms: STARTUP_MS, what: `the agent of "${machine.name}" to have applied`, everyMs: 300 },
   );
 }
 

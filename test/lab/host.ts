@@ -66,10 +66,12 @@ export class Host {
    * Sends one echo request and gets its reply.
    *
    * @param identifier of the echo request, ping(8) -e; lets the far host tell it from others
-   * @throws {CommandFailed} when no reply comes
+   * @throws {Error} when no reply comes
    */
   async ping(to: string, identifier: number): Promise<void> {
-    await this.machine.run(['ping', '-n', '-c', '1', '-W', '1', '-e', String(identifier), to]);
+    const options = ['-n', '-c', '1', '-W', '1', '-e', String(identifier)];
+    const { exitCode } = await this.machine.attempt(['ping', ...options, to]);
+    if (exitCode !== 0) throw new Error(`${this.machine.name}: No echo reply from ${to}`);
   }
 
   /** The source of the echo request with this identifier, as it arrived here. */

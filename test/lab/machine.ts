@@ -31,35 +31,8 @@ export type MachineOptions = {
 /** Debian's, so that commands find what a login shell finds. */
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/**
- * Runs as process 1. Duplicate address detection is off: nothing here has a twin, and it
- * costs a second for each address. rp_filter 2 is what systemd gives a router (loose).
- */
-const BIRTH = `
-set -euo pipefail
-name=$1 private=$2 is_router=$3 checkout=$4
-echo "$name" > /proc/sys/kernel/hostname
-mount -t tmpfs -o mode=700 culvert-lab "$private"
-cd "$private"
-mkdir etc var root local work work/{etc,var,root,local}
-overlay() { mount -t overlay culvert-lab "$1" -o "lowerdir=$1,upperdir=$2,workdir=work/$2"; }
-overlay /etc etc
-overlay /var var
-overlay /root root
-overlay /usr/local local
-mount -t tmpfs -o mode=755 culvert-lab /run
-mount -t sysfs sysfs /sys
-ln -sf "$checkout/scripts/culvert" /usr/local/bin/culvert
-printf '127.0.0.1 localhost %s\\n::1 localhost\\n' "$name" > /etc/hosts
-set_all() { for key in "\${@:2}"; do echo "$1" > "/proc/sys/net/$key"; done; }
-set_all 0 ipv6/conf/{all,default}/{accept_dad,dad_transmits,accept_ra,disable_ipv6}
-set_all 2 ipv4/conf/{all,default}/rp_filter
-set_all "$is_router" ipv4/ip_forward ipv6/conf/{all,default}/forwarding
-cd /
-ip link set lo up
-echo born
-read -r _ || true
-`;
+/** Runs as process 1. */
+const BIRTH = join(import.meta.dirname, 'machine-birth.sh');
 
 export class Machine {
   readonly name: string;
@@ -103,7 +76,7 @@ export class Machine {
       // biome-ignore format: one option and its value side by side
       ['unshare', ...isolate, '--kill-child=KILL',
         'env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LANG=C.UTF-8',
-        'bash', '--norc', '-c', BIRTH, mark, name, disk, isRouter ? '1' : '0', checkout],
+        'bash', '--norc', BIRTH, mark, name, disk, isRouter ? '1' : '0', checkout],
       birthLog,
     );
     const born = new Promise<boolean>((resolve) => {
