@@ -13,13 +13,18 @@ const TIMEOUT_MS = 30_000;
 /** More than any page of a list; an answer that is larger is none of ours. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
-export function httpsRequests(configuration: OperatorConfiguration): Request {
+export function httpsRequests(
+  configuration: OperatorConfiguration,
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+): Request {
   return async (request) => {
+    const signal = AbortSignal.timeout(timeoutMs);
     try {
-      return await send(configuration, request);
+      return await send(configuration, request, signal);
     } catch (error) {
+      const reason = signal.aborted ? `no answer in ${timeoutMs / 1000} s` : reasonOf(error);
       throw new UnreachableError(
-        `Cannot reach the control plane at ${configuration.url}: ${reasonOf(error)}`,
+        `Cannot reach the control plane at ${configuration.url}: ${reason}`,
         { cause: error },
       );
     }
@@ -29,6 +34,7 @@ export function httpsRequests(configuration: OperatorConfiguration): Request {
 function send(
   { url, authority, token }: OperatorConfiguration,
   { method, path, body }: ApiRequest,
+  signal: AbortSignal,
 ): Promise<ApiAnswer> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   const headers = {
@@ -36,7 +42,6 @@ function send(
     accept: 'application/json',
     ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
   };
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const options = { method, headers, ca: authority, minVersion: 'TLSv1.3', agent: false } as const;
   return new Promise((resolve, reject) => {
     const request = httpsRequest(new URL(path, url), { ...options, signal }, (response) => {
@@ -67,6 +72,10 @@ function reasonOf(error: unknown): string {
   if (UNTRUSTED.has(code)) {
     return 'its certificate is not by the authority of the configuration; is it another one?';
   }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return 'its certificate is for other addresses; expected one that it was told by --api-url';
+  }
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) return 'it does not speak TLS 1.3';
   return message === '' ? code : message;
 }
 

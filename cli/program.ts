@@ -5,6 +5,7 @@
  * @module
  */
 import { Command, CommanderError } from 'commander';
+import type { ProblemDocument } from '../protocol/problem.ts';
 import { VERSION } from '../protocol/version.ts';
 import { addAgentCommands } from './agent.ts';
 import { type Client, RefusedError, UnreachableError } from './client.ts';
@@ -108,10 +109,7 @@ function makeCommands(options: ProgramOptions, exit: Surroundings['exit']): Comm
 function statusOf(error: unknown, err: (text: string) => void): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : USAGE;
   if (error instanceof RefusedError) {
-    const { title, detail, field, code } = error.document;
-    err(`Refused: ${title}\n  ${detail}\n`);
-    if (field !== undefined && field !== '') err(`  field: ${field}\n`);
-    err(`  code: ${code}\n`);
+    err(explain(error.document));
     return REFUSED;
   }
   if (error instanceof UnreachableError) {
@@ -123,4 +121,16 @@ function statusOf(error: unknown, err: (text: string) => void): number {
     return PRECONDITION;
   }
   throw error;
+}
+
+/** Title, detail, field and code, each on a line of its own. */
+function explain({ title, detail, field = '', code }: ProblemDocument): string {
+  const isNamed = field !== '' && detail.startsWith(`${field}: `);
+  return [
+    `Refused: ${title}`,
+    `  ${isNamed ? detail.slice(field.length + 2) : detail}`,
+    ...(field === '' ? [] : [`  field: ${field}`]),
+    `  code: ${code}`,
+    '',
+  ].join('\n');
 }
