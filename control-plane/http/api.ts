@@ -54,7 +54,7 @@ export async function createApi(
       built.add(`${one} ${url}`);
     }
   });
-  api.removeContentTypeParser('text/plain'); // bodies are JSON
+  acceptJsonOnly(api);
   api.setValidatorCompiler(({ schema }) => (value) => {
     assertValid(schema as TSchema, value); // all our schemas are TypeBox's
     return { value };
@@ -73,6 +73,16 @@ export async function createApi(
   }
   await api.ready();
   return api;
+}
+
+/** Many clients name a media type also where they send nothing: an empty body is none. */
+function acceptJsonOnly(api: Api): void {
+  const parse = api.getDefaultJsonParser('error', 'error'); // no "__proto__", no "constructor"
+  api.removeAllContentTypeParsers();
+  api.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, String(body), done);
+  });
 }
 
 /** Lets in by the access table; notes who changed something. */

@@ -34,7 +34,6 @@ export const ProblemSchema = Type.Object(
 /** The framework's own refusals (fastify, "Errors"), in our words. */
 const FRAMEWORK_PROBLEMS: Readonly<Record<string, Problem>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: problem('malformed-json', 'the body is not JSON'),
-  FST_ERR_CTP_EMPTY_JSON_BODY: problem('malformed-json', 'the body is empty; expected JSON'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: problem(
     'unsupported-media-type',
     'the body has another media type; expected application/json',

@@ -77,7 +77,7 @@ describe('a refusal', () => {
       'says that the body is empty',
       'POST /v1/networks',
       '',
-      { status: 400, code: 'malformed-json' },
+      { status: 400, code: 'invalid-request', detail: 'the body: must be object' },
     ],
     [
       'says that the body is too large',

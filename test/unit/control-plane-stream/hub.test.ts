@@ -169,8 +169,8 @@ describe('Hub: a connector', () => {
     expect(a.transport.take()).toMatchObject([
       {
         type: 'delta',
-        put: [],
-        remove: [expect.stringMatching(/^peer/), expect.stringMatching(/^route/)],
+        put: [{ kind: 'route', prefix: '10.2.0.0/16' }], // no longer via anybody
+        remove: [expect.stringMatching(/^peer/)],
       },
     ]);
   });
