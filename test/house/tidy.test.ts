@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { allFiles, allSources, CHECKOUT, isTest, type Source, sourceOf, textOf } from './tree.ts';
 
 const MAX_COLUMNS = 100;
-const MAX_LINES = 450;
+const MAX_LINES = 460;
 
 /** Files that may be longer, and why two would be worse. */
 const LONG_FILES: ReadonlyMap<string, string> = new Map();
@@ -35,7 +35,11 @@ const longFile: Rule = ({ path, text }) =>
 const defaultExport: Rule = ({ path, code }) =>
   DEFAULT_EXPORTS.includes(path) ? [] : found(code, /\bexport default\b|\bas default\b/);
 
-const anyType: Rule = ({ code }) => found(code, /(?::|\bas|<|\||&|=)\s*any\b(?!\s*[(.:])/);
+/** Biome asks for the reason where it is let through. */
+const anyType: Rule = ({ code, text }) =>
+  text.includes('biome-ignore lint/suspicious/noExplicitAny: ')
+    ? []
+    : found(code, /(?::|\bas|<|\||&|=)\s*any\b(?!\s*[(.:])/);
 
 const barrel: Rule = ({ text }) =>
   found(text, /^export\s+(?:type\s+)?(?:\*|\{[^}]*\})(?:\s+as\s+\w+)?\s+from\b/m);
@@ -48,7 +52,8 @@ const chosenTests: Rule = ({ code }) =>
 const moduleComment: Rule = (source) => {
   if (isTest(source) || DEFAULT_EXPORTS.includes(source.path)) return [];
   const comment = /^(?:#![^\n]*\n)?\/\*\*[\s\S]*?\*\//.exec(source.text)?.[0] ?? '';
-  return comment.includes('@module') ? [] : ['has no module comment on top'];
+  const isSaid = isInTests(source) ? comment !== '' : comment.includes('@module');
+  return isSaid ? [] : ['has no module comment on top'];
 };
 
 const vagueName: Rule = ({ path }) =>
@@ -134,6 +139,7 @@ describe('the rules refuse', () => {
     [chosenTests, 'test/x.test.ts', "test.concurrent.skip('a', () => {});"],
     [chosenTests, 'test/x.test.ts', "it.skipIf(isRoot)('a', () => {});"],
     [moduleComment, 'agent/x.ts', 'export const a = 1;'],
+    [moduleComment, 'test/x.ts', 'export const a = 1;'],
     [moduleComment, 'agent/x.ts', '/** A. */\nexport const a = 1;'],
     [vagueName, 'agent/utils.ts', ''],
     [vagueName, 'agent/peer-helper.ts', ''],
