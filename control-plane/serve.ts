@@ -10,6 +10,7 @@ import { createServer, type Server } from 'node:https';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { SecureContextOptions } from 'node:tls';
+import { VERSION } from '../protocol/version.ts';
 import { type RandomBytes, randomDigits } from './change-context.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { createControlPlane } from './control-plane.ts';
@@ -23,7 +24,6 @@ import { openAuthority } from './pki/authority-files.ts';
 import type { Settings } from './settings.ts';
 import { Store } from './store/store.ts';
 import { AgentsListener } from './stream/listener.ts';
-import { VERSION } from './version.ts';
 
 /** What is under way when the program is told to stop has this long. */
 const CLOSE_GRACE: Milliseconds = 2000;

@@ -7,7 +7,8 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
 import * as rest from '../../protocol/rest.ts';
 import type { TSchema } from '../../protocol/schema.ts';
-import { VERSION } from '../version.ts';
+import { VERSION } from '../../protocol/version.ts';
+
 import { EXAMPLES } from './examples.ts';
 import { ProblemSchema } from './problems.ts';
 

@@ -167,7 +167,7 @@ export class Hub {
     return this.#networks.get(id);
   }
 
-  /** Undefined when something breaks an invariant: all agents of the network keep what they have. */
+  /** Undefined when something breaks an invariant: the network's agents keep what they have. */
   #compile(snapshot: Snapshot, networkId: string): CompiledNetwork | undefined {
     const { revision } = snapshot;
     const network = snapshot.networks.get(networkId)?.name;

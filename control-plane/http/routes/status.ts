@@ -5,9 +5,10 @@
  */
 import { StatusSchema } from '../../../protocol/rest.ts';
 import { Type } from '../../../protocol/schema.ts';
+import { VERSION } from '../../../protocol/version.ts';
 import { isLiving } from '../../model/snapshot.ts';
 import { connectorStatus } from '../../model/status.ts';
-import { VERSION } from '../../version.ts';
+
 import { type Api, type ApiOptions, closed } from '../context.ts';
 import { operation } from '../operation.ts';
 

@@ -1,8 +1,0 @@
-/**
- * The release that this program is.
- *
- * @module
- */
-import packageJson from '../package.json' with { type: 'json' };
-
-export const VERSION: string = packageJson.version;
