@@ -22,6 +22,7 @@ import {
   ownLink,
   removeLink,
   setLink,
+  setMtu,
 } from './link.ts';
 import { Netlink } from './netlink.ts';
 import { observeRoutes, removeRoute, replaceRoute } from './route.ts';
@@ -125,10 +126,7 @@ async function apply(context: Context, operations: Batch): Promise<Failure[]> {
     case 'create-link':
       return oneByOne(batch<'create-link'>(), (operation) => createLink(context, operation));
     case 'start-device':
-      return oneByOne(batch<'start-device'>(), async ({ link }) => {
-        await ownLink(netlink, link); // without it wireguard-go would make one that nobody owns
-        await startDevice(context, link);
-      });
+      return oneByOne(batch<'start-device'>(), ({ link }) => attachDevice(context, link));
     case 'set-device':
       return oneByOne(batch<'set-device'>(), (operation) =>
         setDevice(run, operation, context.privateKeyOf),
@@ -166,6 +164,16 @@ async function apply(context: Context, operations: Batch): Promise<Failure[]> {
     case 'remove-link':
       return oneByOne(batch<'remove-link'>(), ({ link }) => removeDevice(context, link));
   }
+}
+
+/**
+ * Without a link of ours wireguard-go would make one that nobody owns. At its start it gives
+ * the link its own default MTU, which is taken back.
+ */
+async function attachDevice(context: Context, name: string): Promise<void> {
+  const link = await ownLink(context.netlink, name);
+  await startDevice(context, name);
+  await setMtu(context.netlink, link);
 }
 
 /**

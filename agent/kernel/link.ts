@@ -98,6 +98,14 @@ export async function setLink(
   if (error !== undefined) throw error;
 }
 
+/** Leaves up or down as it is. @throws {NetlinkError} */
+export async function setMtu(netlink: Netlink, { index, mtuBytes }: Link): Promise<void> {
+  const [error] = await netlink.request([
+    { kind: 'setLink', data: { index }, attributes: { mtu: mtuBytes } },
+  ]);
+  if (error !== undefined) throw error;
+}
+
 /** Deletes a link, and with it its addresses and routes. @throws {NetlinkError} */
 export async function removeLink(netlink: Netlink, { index }: Link): Promise<void> {
   const [error] = await netlink.request([{ kind: 'delLink', data: { index }, attributes: {} }]);

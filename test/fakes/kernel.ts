@@ -25,14 +25,13 @@ import {
 import type { Endpoint } from '../../protocol/endpoint.ts';
 import type { PublicKey } from '../../protocol/keys.ts';
 import {
-  ADDRESS_BITS,
   type Address,
   familyOf,
   networkAddress,
   type Prefix,
   prefixLength,
-  prefixOf,
 } from '../../protocol/net.ts';
+import { connectedRoutes } from './connected-routes.ts';
 import { kernelLines, type NameOf } from './kernel-lines.ts';
 import { FakeSysctls } from './sysctls.ts';
 
@@ -58,11 +57,6 @@ type Device = {
 /** Which calls of {@link FakeKernel} are to fail. */
 export type Matcher = Operation['kind'] | 'observe' | ((operation: Operation) => boolean);
 
-/** rtnetlink(7): RTPROT_KERNEL */
-const KERNEL_PROTOCOL = 2;
-/** `linux:include/uapi/linux/ipv6_route.h`, IP6_RT_PRIO_ADDRCONF */
-const IPV6_CONNECTED_METRIC = 256;
-
 const LOOPBACK: ObservedLink = { name: 'lo', mtuBytes: 65_536, isUp: true };
 
 const NO_LINK = 'there is no such link (ENODEV)';
@@ -76,7 +70,7 @@ export class FakeKernel implements Kernel {
   readonly #wireGuard: Observed['wireGuard'];
   readonly #links = new Map<string, ObservedLink>();
   #addresses: ObservedAddress[] = [];
-  /** Those of addresses apart: {@link FakeKernel.#connectedRoutes} derives them. */
+  /** Without those of addresses: {@link connectedRoutes} derives them. */
   #routes: ObservedRoute[] = [];
   readonly #devices = new Map<string, Device>();
   #firewall: FirewallRule[] | undefined;
@@ -101,7 +95,7 @@ export class FakeKernel implements Kernel {
       devices: [...this.#devices].flatMap(([link, { publicKey, listenPort, peers }]) =>
         this.#isOurs(link) ? [{ link, publicKey, listenPort, peers: [...peers.values()] }] : [],
       ),
-      routes: [...this.#routes, ...this.#connectedRoutes()],
+      routes: [...this.#routes, ...connectedRoutes(this.#addresses, this.#links)],
       firewall: this.#firewall?.map(({ id }) => id),
       sysctls: this.#sysctls.matching(sysctls),
     };
@@ -190,6 +184,7 @@ export class FakeKernel implements Kernel {
   setLinkDown(name: string): void {
     const link = this.#links.get(name);
     if (link === undefined) throw new RangeError(`Cannot set ${name} down: ${NO_LINK}`);
+    if (!link.isUp) return;
     this.#links.set(name, { ...link, isUp: false });
     this.#removeAddresses((a) => a.link === name && familyOf(a.address) === 6);
     this.#routes = this.#routes.filter((route) => route.link !== name);
@@ -206,8 +201,9 @@ export class FakeKernel implements Kernel {
     this.onChange();
   }
 
-  deleteAddress(address: Address): void {
-    this.#removeAddresses((a) => a.address === address);
+  /** From every link, or from this one. */
+  deleteAddress(address: Address, link?: string): void {
+    this.#removeAddresses((a) => a.address === address && a.link === (link ?? a.link));
     this.onChange();
   }
 
@@ -253,6 +249,7 @@ export class FakeKernel implements Kernel {
         const device = this.#devices.get(operation.link);
         if (device === undefined) return noDevice(operation.link);
         device.publicKey = operation.publicKey;
+        device.peers.delete(operation.publicKey); // nobody is a peer of himself
         device.listenPort = operation.listenPort;
         return undefined;
       }
@@ -337,6 +334,7 @@ export class FakeKernel implements Kernel {
   #setPeer(link: string, { publicKey, ...settings }: DesiredPeer): string | undefined {
     const device = this.#devices.get(link);
     if (device === undefined) return noDevice(link);
+    if (publicKey === device.publicKey) return undefined; // ignored, without a word
     for (const [key, peer] of device.peers) {
       const kept = peer.allowedIps.filter((prefix) => !settings.allowedIps.includes(prefix));
       device.peers.set(key, { ...peer, allowedIps: kept });
@@ -388,27 +386,22 @@ export class FakeKernel implements Kernel {
     this.#sysctls.removeLink(name);
   }
 
-  /** A route whose source has gone: IPv4 drops it, IPv6 keeps it without the source. */
+  /**
+   * A route whose source has gone: IPv4 drops it, IPv6 keeps it without the source. A link
+   * that loses its last IPv4 address loses every IPv4 route.
+   */
   #removeAddresses(isGone: (address: ObservedAddress) => boolean): void {
+    const gone = this.#addresses.filter(isGone);
     this.#addresses = this.#addresses.filter((address) => !isGone(address));
-    const left = new Set(this.#addresses.map(({ address }) => address));
+    const hasIpv4 = (among: readonly ObservedAddress[], name?: string) =>
+      among.some(({ link, address }) => link === name && familyOf(address) === 4);
+    const isLeft = (source: Address) => this.#addresses.some(({ address }) => address === source);
     this.#routes = this.#routes.flatMap((route) => {
-      if (route.source === undefined || left.has(route.source)) return [route];
-      return familyOf(route.prefix) === 4 ? [] : [{ ...route, source: undefined }];
-    });
-  }
-
-  /** An address on a link that is up makes a route to its prefix. */
-  #connectedRoutes(): ObservedRoute[] {
-    return this.#addresses.flatMap(({ link, address, length }) => {
-      const isIpv4 = familyOf(address) === 4;
-      const isHost = isIpv4 && length === ADDRESS_BITS[4];
-      if (link === 'lo' || isHost || !this.#links.get(link)?.isUp) return [];
-      const route = { kind: 'device', protocol: KERNEL_PROTOCOL, link } as const;
-      const prefix = prefixOf(address, length);
-      return isIpv4
-        ? [{ ...route, prefix, metric: 0, source: address }]
-        : [{ ...route, prefix, metric: IPV6_CONNECTED_METRIC }];
+      const isIpv4 = familyOf(route.prefix) === 4;
+      const { link } = route;
+      if (isIpv4 && hasIpv4(gone, link) && !hasIpv4(this.#addresses, link)) return [];
+      if (route.source === undefined || isLeft(route.source)) return [route];
+      return isIpv4 ? [] : [{ ...route, source: undefined }];
     });
   }
 

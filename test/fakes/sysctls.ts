@@ -26,10 +26,15 @@ export class FakeSysctls {
     return new Map([...this.#values].filter(([key]) => patterns.some((p) => isMeant(key, p))));
   }
 
-  /** `all/forwarding` is written through to every link and to `default`, as the kernel does. */
+  /**
+   * `all/forwarding` is written through to every link and to `default`; for IPv4 only when its
+   * value changes (`linux:net/ipv4/devinet.c`, devinet_sysctl_forward).
+   */
   write(key: string, value: string): void {
+    const isChange = this.#values.get(key) !== value;
     this.#values.set(key, value);
-    if (!/^net\/ipv[46]\/conf\/all\/forwarding$/.test(key)) return;
+    const [, family] = /^net\/(ipv[46])\/conf\/all\/forwarding$/.exec(key) ?? [];
+    if (family === undefined || (family === 'ipv4' && !isChange)) return;
     for (const other of this.matching([key.replace('/all/', '/*/')]).keys()) {
       this.#values.set(other, value);
     }

@@ -279,6 +279,7 @@ describe('the real kernel', () => {
     expect(await ourRoutes()).toEqual([onlyDefined(SOURCED)]);
     await applied(START);
     expect(await pidOf('wireguard-go')).not.toBe(first);
+    expect(await link()).toMatchObject({ mtu: 1400 }); // wireguard-go had set its own
   });
 
   test('removes the device with its process, and leaves the host as it was', async () => {
