@@ -206,8 +206,16 @@ function pureFaults(sources: readonly Source[]): string[] {
   });
 }
 
-const AMBIENT =
-  /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bprocess\.|\bconsole\.|\bfetch\(|\bperformance\.|\bcrypto\.|\brandomUUID\b/;
+const AMBIENT = new RegExp(
+  [
+    /\bDate\.now\b|\bnew Date\(\)|\bperformance\./,
+    /\bset(?:Timeout|Interval|Immediate)\b/,
+    /\bMath\.random\b|\bcrypto\.|\brandomUUID\b/,
+    /\bprocess\.|\bconsole\.|\bfetch\(/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 
 /** Of node:crypto everything else has randomness or keys in it. */
 const NOT_A_HASH = /\bimport \{(?! createHash \})[^}]*\} from 'node:crypto'/;

@@ -104,13 +104,15 @@ function named(path: string, specifier: string) {
   return { specifier, target };
 }
 
-const LEXEMES = [
-  /(?<comment>\/\/[^\n]*|\/\*[\s\S]*?\*\/)/,
-  /(?<quoted>'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`)/,
-  // A pattern stands where a value may begin; a division stands behind one.
-  /(?<=[(,=:[!&|?{};\n]\s*|\breturn\s)(?<pattern>\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\/)/,
-];
-const LEXEME = new RegExp(LEXEMES.map(({ source }) => source).join('|'), 'g');
+const COMMENT = /\/\/[^\n]*|\/\*[\s\S]*?\*\//;
+const QUOTED = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/;
+/** A pattern stands where a value may begin; a division stands behind one. */
+const PATTERN_PLACE = /(?<=[(,=:[!&|?{};\n]\s*|\breturn\s)/;
+const PATTERN = /\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+\//;
+const LEXEME = new RegExp(
+  `(?<comment>${COMMENT.source})|${QUOTED.source}|${PATTERN_PLACE.source}${PATTERN.source}`,
+  'g',
+);
 
 function blank(text: string, { keepQuoted = false } = {}): string {
   return text.replace(LEXEME, (lexeme, comment: string | undefined) =>
