@@ -21,23 +21,37 @@ export function ownMark(): string {
   return `${PREFIX}-${process.pid}-${startTimeOf(process.pid)}`;
 }
 
-/** Removes what dead owners left. Returns a line for each thing removed. */
-export function sweep(): string[] {
-  const removed: string[] = [];
-  for (const pid of numbersIn('/proc')) {
+/** Something on this machine that belongs to a lab. */
+export type Trace = { readonly mark: string } & (
+  | { readonly kind: 'holder'; readonly pid: number }
+  | { readonly kind: 'folder'; readonly path: string }
+);
+
+/** What there is of labs, of living and dead owners. */
+export function traces(): Trace[] {
+  const holders = numbersIn('/proc').flatMap((pid): Trace[] => {
     const words = argumentsOf(pid);
     const mark = words.find((word) => isMark(word));
-    if (words[0] === 'unshare' && mark !== undefined && !isOwnerAlive(mark)) {
-      process.kill(pid, 'SIGKILL');
-      removed.push(`process ${pid} of ${mark}`);
-    }
-  }
-  for (const { name, folder } of labFolders()) {
-    if (isOwnerAlive(name)) continue;
-    rmSync(folder, { recursive: true, force: true });
-    removed.push(folder);
-  }
-  return removed;
+    return words[0] === 'unshare' && mark !== undefined ? [{ kind: 'holder', pid, mark }] : [];
+  });
+  const folders = labFolders().map(
+    ({ name, folder }): Trace => ({ kind: 'folder', path: folder, mark: name }),
+  );
+  return [...holders, ...folders];
+}
+
+/** Removes what dead owners left. Returns a line for each thing removed. */
+export function sweep(): string[] {
+  return traces()
+    .filter(({ mark }) => !isOwnerAlive(mark))
+    .map((trace) => {
+      if (trace.kind === 'folder') {
+        rmSync(trace.path, { recursive: true, force: true });
+        return trace.path;
+      }
+      killIfThere(trace.pid);
+      return `process ${trace.pid} of ${trace.mark}`;
+    });
 }
 
 /** Folders of labs, of living and dead owners, newest last. */
@@ -77,6 +91,15 @@ function startTimeOf(pid: number): number | undefined {
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
   } catch {
     return undefined;
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    // It ended by itself meanwhile, as holders of dead owners do.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 
