@@ -48,25 +48,25 @@ export async function linkByLink<O extends Extract<Operation, { readonly link: s
 
 /**
  * @param requestOf undefined when the operation's link is not there
- * @param isDone true for an answer that says that there is nothing left to do
+ * @param whyNot what an error means for the operation; undefined: there is nothing left to do
  */
 export async function byNetlink<O extends Operation>(
   netlink: Netlink,
   operations: readonly O[],
   {
     requestOf,
-    isDone,
+    whyNot,
   }: {
     readonly requestOf: (operation: O) => Request | undefined;
-    readonly isDone: (operation: O, error: NetlinkError) => boolean;
+    readonly whyNot: (operation: O, error: NetlinkError) => string | undefined;
   },
 ): Promise<Failure[]> {
   const asked = operations.map((operation) => ({ operation, request: requestOf(operation) }));
   const answers = (await netlink.request(asked.flatMap(({ request }) => request ?? []))).values();
   return asked.flatMap(({ operation, request }) => {
     const error = request === undefined ? new NetlinkError('ENODEV') : answers.next().value;
-    if (error === undefined || isDone(operation, error)) return [];
-    return [{ operation, reason: reasonOf(error) }];
+    const reason = error && whyNot(operation, error);
+    return reason === undefined ? [] : [{ operation, reason }];
   });
 }
 

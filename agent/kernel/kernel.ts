@@ -203,8 +203,10 @@ async function applyAddresses(
       if (index === undefined) return undefined;
       return kind === 'add-address' ? addAddress(index, address) : removeAddress(index, address);
     },
-    isDone: ({ kind }, { code }) =>
-      kind === 'remove-address' && (code === 'EADDRNOTAVAIL' || code === 'ENODEV'),
+    whyNot({ kind }, { code, message }) {
+      const isGone = code === 'EADDRNOTAVAIL' || code === 'ENODEV';
+      return kind === 'remove-address' && isGone ? undefined : message;
+    },
   });
 }
 
@@ -220,7 +222,12 @@ async function applyRoutes(
       const index = indexOf.get(route.link);
       return index === undefined ? undefined : replaceRoute(route, index);
     },
-    isDone: ({ kind }, { code }) => kind === 'remove-route' && code === 'ESRCH',
+    whyNot({ kind, route }, { code, message }) {
+      if (kind === 'remove-route' && code === 'ESRCH') return undefined;
+      const source = route.kind === 'device' ? route.source : undefined;
+      if (code !== 'EINVAL' || source === undefined) return message;
+      return `${message}; is ${source} still an address of this host?`;
+    },
   });
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { hasKernelWireGuard } from './link.ts';
 import { Netlink, type NetlinkError } from './netlink.ts';
 import { locate, MissingProgramError, type Program } from './run.ts';
@@ -46,11 +46,11 @@ async function missingForUserspace(): Promise<string[]> {
   }
   const missing = missingPrograms('wireguard-go');
   try {
-    accessSync(TUN_DEVICE, constants.R_OK | constants.W_OK);
-  } catch {
+    closeSync(openSync(TUN_DEVICE, 'r+'));
+  } catch (error) {
     missing.push(
-      `The kernel has no WireGuard and ${TUN_DEVICE} cannot be opened; ` +
-        'load the module: modprobe tun',
+      `The kernel has no WireGuard, and ${TUN_DEVICE} cannot be opened ` +
+        `(${(error as NodeJS.ErrnoException).code}); load the module: modprobe tun`,
     );
   }
   return missing;

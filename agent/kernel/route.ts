@@ -91,9 +91,9 @@ export function parseRoute({ header, attributes }: Message, family: Family) {
  * without a moment between (`linux:net/ipv4/fib_trie.c`, fib_table_insert).
  *
  * The kernel would replace another program's route under the same prefix and metric as well;
- * the planner leaves such a route out. What is left is a program that adds one between our
- * look and this call, with the very metric that marks our routes: it loses to the next
- * `ip route` of that program, which finds its route gone, and to nothing else.
+ * the planner leaves such a route out. What is left is one that appears in the milliseconds
+ * between our look and this call, with the very metric that marks ours: it would be lost. No
+ * program picks that metric by chance, so this is accepted instead of asking the kernel twice.
  *
  * @param index of the route's link; undefined for `unreachable`
  */

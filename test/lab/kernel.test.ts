@@ -172,6 +172,15 @@ describe('the real kernel', () => {
     expect(await ourRoutes()).toEqual([]);
   });
 
+  test('asks about the source of a route that the kernel does not accept', async () => {
+    await applied(CREATE, START, UP);
+    const operation = replace({ ...SOURCED, source: address('100.96.0.1') });
+    expect(await kernel.apply([operation, replace(SOURCED)])).toEqual([
+      { operation, reason: expect.stringMatching(/EINVAL.*is 100\.96\.0\.1 still an address/) },
+    ]);
+    expect(await ourRoutes()).toEqual([onlyDefined(SOURCED)]);
+  });
+
   test("never deletes another program's route or link", async () => {
     const foreign = { ...SOURCED, prefix: prefix('10.9.0.0/16') };
     const before = await read('ip', 'route');
