@@ -89,14 +89,14 @@ describe('parseControlPlaneMessage()', () => {
 
   test('names the field of the entry that is wrong, and what would be accepted', () => {
     const local = { kind: 'local', network: `net_${'a'.repeat(20)}`, prefix: '10.1.0.1/16' };
-    const route = { ...local, kind: 'route', prefix: '10.2.0.0/16', site: 'hq' };
+    const route = { ...local, kind: 'route', prefix: '10.2.0.0/16' };
     const whole = { type: 'configuration', epoch: 'e1', revision: 1, digest: DIGEST };
     const refusal = (entries: unknown) =>
       parseControlPlaneMessage(JSON.stringify({ ...whole, entries }));
     expect(refusal([local])).toMatchObject({
       message: '/entries/0/prefix: "10.1.0.1/16" has host bits set; did you mean 10.1.0.0/16',
     });
-    expect(refusal([route])).toMatchObject({ message: '/entries/0/via: is required' });
+    expect(refusal([route])).toMatchObject({ message: '/entries/0/site: is required' });
     expect(refusal([{ ...local, kind: 'nat' }])).toMatchObject({
       message: '/entries/0/kind: expected one of "interface", "peer", "route", "local"',
     });

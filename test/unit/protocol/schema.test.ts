@@ -73,6 +73,13 @@ describe('faultsOf()', () => {
     expect(faultsOf(SiteSchema, { name: 'hq', shapes })).toHaveLength(8);
   });
 
+  test('lets nothing pass by a keyword that it does not follow', () => {
+    const properties = { name: NameSchema };
+    const schema = { type: 'object', properties, patternProperties: { '^x-': NameSchema } };
+    expect(faultsOf(schema, { name: 'hq', 'x-site': 'hq' })).toEqual([]);
+    expect(faultsOf(schema, { name: 'hq', 'x-site': 'H Q' })).toHaveLength(1);
+  });
+
   test('finds a fault in everything that is not valid, and none in what is', () => {
     fc.assert(
       fc.property(nearlySite(), (value) => {
