@@ -134,7 +134,7 @@ function desireNetwork(input: NetworkInput): NetworkPart {
   const lan = lanAddresses(prefixes, observed);
   const shield: Protected = { connected, local: prefixes, underlay: underlayOf(peers, local) };
   const held: Held[] = [];
-  const carried = input.routes.filter((route) => {
+  const allowed = input.routes.filter((route) => {
     const reason = whyHeld(route.prefix, shield);
     const operation = `route ${route.prefix} of site ${route.site}`;
     if (reason !== undefined) held.push({ operation, reason });
@@ -151,11 +151,15 @@ function desireNetwork(input: NetworkInput): NetworkPart {
       addresses: own.addresses.map(hostPrefix),
       listenPort: own.listenPort,
       publicKey: local.publicKey,
-      peers: desiredPeers(peers, carried),
+      peers: desiredPeers(peers, allowed),
     },
-    routes: [...carried.map((route) => route.prefix), ...own.overlayPrefixes].flatMap((prefix) =>
-      tunnelRoutes(prefix, link, sourceFor(familyOf(prefix))),
-    ),
+    routes: [
+      ...allowed.map(({ prefix, via }) => ({ prefix, isCarried: via !== undefined })),
+      ...own.overlayPrefixes.map((prefix) => ({ prefix, isCarried: true })),
+    ].flatMap(({ prefix, isCarried }) => [
+      ...(isCarried ? [tunnelRoute(prefix, link, sourceFor(familyOf(prefix)))] : []),
+      backstop(prefix),
+    ]),
     lanLinks: lanLinks(prefixes, observed),
     held,
   };
@@ -174,12 +178,13 @@ function desiredPeers(peers: readonly PeerEntry[], routes: readonly RouteEntry[]
   }));
 }
 
-/** The way into the tunnel, and the `unreachable` that stands behind it: nothing goes in clear. */
-function tunnelRoutes(prefix: Prefix, link: string, source: Address | undefined): DesiredRoute[] {
-  return [
-    { kind: 'device', prefix, link, metric: ROUTE_METRIC, source },
-    { kind: 'unreachable', prefix, metric: BACKSTOP_METRIC },
-  ];
+function tunnelRoute(prefix: Prefix, link: string, source: Address | undefined): DesiredRoute {
+  return { kind: 'device', prefix, link, metric: ROUTE_METRIC, source };
+}
+
+/** Stands behind the way into the tunnel, or alone: the prefix never leaves in clear. */
+function backstop(prefix: Prefix): DesiredRoute {
+  return { kind: 'unreachable', prefix, metric: BACKSTOP_METRIC };
 }
 
 /** Keeps the name of a link that carries the network's alias; else takes the next free one. */

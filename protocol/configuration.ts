@@ -59,14 +59,17 @@ export const PeerEntrySchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** A prefix behind another site, and the connector that carries it (its assignment). */
+/**
+ * A prefix behind another site, and the connector that carries it (its assignment). While the
+ * site has none, nobody carries it: it is unreachable, and never sent anywhere else.
+ */
 export const RouteEntrySchema = Type.Object(
   {
     kind: Type.Literal('route'),
     network: NetworkIdSchema,
     prefix: PrefixSchema,
     site: NameSchema,
-    via: PublicKeySchema,
+    via: Type.Optional(PublicKeySchema),
   },
   { additionalProperties: false },
 );

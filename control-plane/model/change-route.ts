@@ -11,7 +11,10 @@ import { resolve } from './reference.ts';
 import { networkOfSite, routesOfSite, rowOf } from './snapshot.ts';
 import type { ChangeContext, Decision, Route, Site, Snapshot } from './types.ts';
 
-/** Makes an approved route. */
+/**
+ * Makes an approved route. Agents of other sites hear of it also while the site has no
+ * connector: then the prefix is unreachable there, instead of leaving in clear.
+ */
 export function createRoute(
   snapshot: Snapshot,
   input: { readonly site: string; readonly prefix: Prefix },
@@ -40,7 +43,7 @@ export function createRoute(
     proposedByConnectorId: null,
     createdAt: context.now,
   };
-  return change(route, { writes: [put('routes', route)], reachesAgents: isCarried(site) });
+  return change(route, { writes: [put('routes', route)], reachesAgents: true });
 }
 
 /** Approves a route or takes the approval back. */
@@ -58,7 +61,7 @@ export function updateRoute(
     if (refusal !== undefined) return refusal;
   }
   const route: Route = { ...before, state: patch.state };
-  return change(route, { writes: [put('routes', route)], reachesAgents: isCarried(site) });
+  return change(route, { writes: [put('routes', route)], reachesAgents: true });
 }
 
 /** The result is the route as it was. */
@@ -69,8 +72,7 @@ export function deleteRoute(
   const found = resolve(snapshot, 'routes', input.route);
   if (found.kind === 'refuse') return found;
   const route = found.row;
-  const reachesAgents =
-    route.state === 'approved' && isCarried(rowOf(snapshot, 'sites', route.siteId));
+  const reachesAgents = route.state === 'approved';
   return change(route, { writes: [remove('routes', route)], reachesAgents });
 }
 
@@ -82,9 +84,4 @@ function refuseApprovalAt(
   const network = networkOfSite(snapshot, site);
   const approved = approvedPrefixes(snapshot, network.id);
   return refuseApproval(prefix, { network, approved, ...where });
-}
-
-/** Routes of a site without connector go to nobody, not even its own agents: it has none. */
-function isCarried(site: Site): boolean {
-  return site.assignedConnectorId !== null;
 }

@@ -56,10 +56,9 @@ export function createSite(
       createdAt: context.now,
     });
   }
-  // No agent hears of it: routes of a site without connector go to nobody.
   return change(site, {
     writes: [put('sites', site), ...routes.map((route) => put('routes', route))],
-    reachesAgents: false,
+    reachesAgents: routes.length > 0,
   });
 }
 
@@ -98,12 +97,13 @@ export function deleteSite(snapshot: Snapshot, input: { readonly site: string })
     const names = connectors.map((connector) => `"${connector.name}"`).sort();
     return refuse('in-use', `site "${site.name}" still has the connectors ${names.join(', ')}`);
   }
+  const routes = routesOfSite(snapshot, site.id);
   return change(site, {
     writes: [
-      ...routesOfSite(snapshot, site.id).map((route) => remove('routes', route)),
+      ...routes.map((route) => remove('routes', route)),
       ...tokensOfSite(snapshot, site.id).map((token) => remove('enrollmentTokens', token)),
       remove('sites', site),
     ],
-    reachesAgents: false,
+    reachesAgents: routes.some((route) => route.state === 'approved'),
   });
 }

@@ -85,8 +85,10 @@ export function compileNetwork(snapshot: Snapshot, networkId: string): CompiledN
   }
   for (const route of routesOfNetwork(snapshot, networkId)) {
     const site = rowOf(snapshot, 'sites', route.siteId);
-    if (route.state !== 'approved' || site.assignedConnectorId === null) continue;
-    const carrier = rowOf(snapshot, 'connectors', site.assignedConnectorId);
+    if (route.state !== 'approved') continue;
+    const { assignedConnectorId } = site;
+    const carrier =
+      assignedConnectorId === null ? undefined : rowOf(snapshot, 'connectors', assignedConnectorId);
     share(site.id, routeEntry(site, carrier, route));
     const local: LocalEntry = { kind: 'local', network: networkId, prefix: route.prefix };
     const ofSite = locals.get(site.id);
@@ -176,12 +178,12 @@ const peerEntry = remembered((network: Network, site: Site, connector: Connector
 });
 
 const routeEntry = remembered(
-  (site: Site, carrier: Connector, route: Route): RouteEntry => ({
+  (site: Site, carrier: Connector | undefined, route: Route): RouteEntry => ({
     kind: 'route',
     network: site.networkId,
     prefix: route.prefix,
     site: site.name,
-    via: carrier.publicKey,
+    ...(carrier === undefined ? {} : { via: carrier.publicKey }),
   }),
 );
 
@@ -189,7 +191,7 @@ const routeEntry = remembered(
  * Gives the same entry for the same rows. Rows are never altered, only replaced, so what did
  * not change between two snapshots is the same object, and a delta finds that at a glance.
  */
-function remembered<A extends object, B extends object, C extends object, E>(
+function remembered<A extends object, B extends object | undefined, C extends object, E>(
   make: (a: A, b: B, c: C) => E,
 ): (a: A, b: B, c: C) => E {
   const made = new WeakMap<C, { readonly a: A; readonly b: B; readonly entry: E }>();

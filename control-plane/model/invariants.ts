@@ -35,8 +35,14 @@ type ToldConnector = {
   readonly addresses: readonly Address[];
 };
 
-/** "This prefix is behind that site"; without `via` it is told to the site itself. */
-type Claim = { readonly prefix: Prefix; readonly site: string; readonly via?: PublicKey };
+/** "This prefix is behind that site"; told to the site itself, or to the others. */
+type Claim = {
+  readonly prefix: Prefix;
+  readonly site: string;
+  readonly isLocal: boolean;
+  /** Undefined while nobody carries it. */
+  readonly via?: PublicKey | undefined;
+};
 
 /**
  * @param own the connector that the configuration is for
@@ -60,7 +66,7 @@ export function checkInvariants(
     connectors: [{ name, site, publicKey: own.publicKey, addresses }, ...connectors],
     claims,
   };
-  const toItself = claims.filter((claim) => claim.via !== undefined && claim.site === site);
+  const toItself = claims.filter((claim) => !claim.isLocal && claim.site === site);
   return [
     ...checkNetworkIds(networkId, entries),
     ...checkTold(told),
@@ -72,7 +78,10 @@ export function checkInvariants(
 export function checkNetwork({ shared, sites, own }: CompiledNetwork): string[] {
   const interfaces = [...own.values()];
   const [first] = interfaces;
-  if (first === undefined) return shared.map(({ key }) => `"${key}" is told and nobody is there`);
+  if (first === undefined) {
+    const peers = shared.filter(({ entry }) => entry.kind === 'peer');
+    return peers.map(({ key }) => `"${key}" is told and nobody is there`);
+  }
   const { network: networkId, overlayPrefixes } = first.entry;
   const entries = shared.map(({ entry }) => entry);
 
@@ -106,9 +115,10 @@ function toldBy(entries: readonly Entry[], localSite = ''): Pick<Told, 'connecto
       const { connector: name, site, publicKey, overlayAddresses: addresses } = entry;
       connectors.push({ name, site, publicKey, addresses });
     } else if (entry.kind === 'route') {
-      claims.push({ prefix: entry.prefix, site: entry.site, via: entry.via });
+      const { prefix, site, via } = entry;
+      claims.push({ prefix, site, via, isLocal: false });
     } else if (entry.kind === 'local') {
-      claims.push({ prefix: entry.prefix, site: localSite });
+      claims.push({ prefix: entry.prefix, site: localSite, isLocal: true });
     }
   }
   return { connectors, claims };

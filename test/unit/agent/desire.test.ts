@@ -55,6 +55,16 @@ describe('desire()', () => {
     expect(routes.some((r) => r.prefix === '10.1.0.0/16')).toBe(false);
   });
 
+  test('makes a prefix that nobody carries unreachable, instead of letting it out', () => {
+    const { via: _, ...nobody } = route('10.4.0.0/16', 'branch');
+    const { routes, interfaces } = wish([...ENTRIES, nobody]).desired;
+    expect(routes.filter((r) => r.prefix === '10.4.0.0/16')).toEqual([
+      { kind: 'unreachable', prefix: '10.4.0.0/16', metric: BACKSTOP_METRIC },
+    ]);
+    const allowed = interfaces.flatMap((i) => i.peers.flatMap((peer) => peer.allowedIps));
+    expect(allowed).not.toContain('10.4.0.0/16');
+  });
+
   test("prefers the host's LAN address as source, and falls back to the overlay's", () => {
     expect(sourceOf('10.2.0.0/16')).toBe('10.1.0.1');
     expect(sourceOf('fd00:2::/48')).toBe('fd00:1::1');

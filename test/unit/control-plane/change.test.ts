@@ -225,13 +225,13 @@ describe('routes', () => {
     expect(world.do(create('hq', LAB))).toMatchObject({ state: 'approved' });
   });
 
-  test('reach agents only when a connector carries them', () => {
+  test('reach agents also while no connector carries them: nobody else may', () => {
     const world = corp();
     const site = { network: 'corp', name: name('lab') };
     world.do((snapshot, context) => createSite(snapshot, site, context));
     const create = (at: string) =>
       createRoute(world.snapshot, { site: at, prefix: prefix('10.9.0.0/16') }, world.context);
-    expect(create('lab')).toMatchObject({ reachesAgents: false });
+    expect(create('lab')).toMatchObject({ reachesAgents: true });
     expect(create('hq')).toMatchObject({ reachesAgents: true });
   });
 

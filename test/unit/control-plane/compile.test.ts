@@ -75,28 +75,31 @@ describe('compileConnector()', () => {
     expect(keys).toEqual(keys.toSorted());
   });
 
-  test('leaves out the routes of a site without connector', () => {
+  test('tells of a prefix that nobody carries yet, and then by whom', () => {
     const world = corp();
     const before = compiled(world, 'hq-gw');
     const lab = { network: 'corp', name: name('lab'), prefixes: [prefix('10.3.0.0/16')] };
     world.do((snapshot, context) => createSite(snapshot, lab, context));
-    expect(compiled(world, 'hq-gw')).toEqual(before);
+    const announced = compiled(world, 'hq-gw');
+    const first = deltaBetween(before, announced);
+    expect(first.put).toEqual([expect.objectContaining({ kind: 'route', prefix: '10.3.0.0/16' })]);
+    expect(first.put[0]).not.toHaveProperty('via');
     world.join('lab', 'lab-gw');
-    const delta = deltaBetween(before, compiled(world, 'hq-gw'));
-    expect(delta.put.map(({ kind }) => kind)).toEqual(['peer', 'route']);
-    expect(delta.remove).toEqual([]);
+    const second = deltaBetween(announced, compiled(world, 'hq-gw'));
+    expect(second.put.map(({ kind }) => kind)).toEqual(['peer', 'route']);
+    expect(second.put[1]).toHaveProperty('via');
+    expect([first.remove, second.remove]).toEqual([[], []]);
   });
 
-  test('takes a removed connector from its peers, and has nothing for itself', () => {
+  test('takes a removed connector from its peers, whose route stays and leads nowhere', () => {
     const world = corp();
     const before = compiled(world, 'hq-gw');
     const id = idOf(world, 'branch-gw');
     world.do((snapshot, context) => removeConnector(snapshot, { connector: id }, context));
-    const after = compiled(world, 'hq-gw');
-    expect(deltaBetween(before, after).remove.map((key) => key.split('/')[0])).toEqual([
-      'peer',
-      'route',
-    ]);
+    const { put, remove } = deltaBetween(before, compiled(world, 'hq-gw'));
+    expect(remove.map((key) => key.split('/')[0])).toEqual(['peer']);
+    expect(put).toEqual([expect.objectContaining({ kind: 'route' })]);
+    expect(put[0]).not.toHaveProperty('via');
     expect(() => compileConnector(world.snapshot, id)).toThrow('it was removed');
   });
 
@@ -116,6 +119,10 @@ describe('compileConnector()', () => {
 
   test('is of the revision and epoch of the snapshot', () => {
     const world = corp();
-    expect(compiled(world, 'hq-gw')).toMatchObject({ epoch: 'epoch1', revision: 2 });
+    expect(compiled(world, 'hq-gw')).toMatchObject({
+      epoch: world.snapshot.epoch,
+      revision: world.snapshot.revision,
+    });
+    expect(world.snapshot.revision).toBeGreaterThan(2);
   });
 });

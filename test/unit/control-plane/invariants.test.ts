@@ -255,7 +255,7 @@ function expectedLines(snapshot: Snapshot, self: Connector): string[] {
     if (route.state !== 'approved' || site?.networkId !== networkId) continue;
     const carrier = snapshot.connectors.get(site?.assignedConnectorId ?? '');
     if (route.siteId === self.siteId) lines.push(`local ${route.prefix}`);
-    else if (carrier !== undefined) lines.push(`route ${route.prefix} via ${carrier.publicKey}`);
+    else lines.push(`route ${route.prefix} via ${carrier?.publicKey ?? 'nobody'}`);
   }
   return lines.sort();
 }
@@ -274,7 +274,7 @@ function lineOf(entry: Entry): string {
         `at ${entry.endpoint ?? 'unknown'}`
       );
     case 'route':
-      return `route ${entry.prefix} via ${entry.via}`;
+      return `route ${entry.prefix} via ${entry.via ?? 'nobody'}`;
     case 'local':
       return `local ${entry.prefix}`;
   }
