@@ -1,0 +1,36 @@
+/**
+ * The operator of a story: the real command line, its requests handed to the API in process.
+ */
+import { Client } from '../../cli/client.ts';
+import { createProgram } from '../../cli/program.ts';
+import type { Api } from '../../control-plane/http/context.ts';
+
+/** @returns what was printed; a status other than 0 stands in the last line */
+export async function runOperator(
+  api: Api,
+  secret: string,
+  [name, ...args]: readonly string[],
+): Promise<string[]> {
+  if (name !== 'culvert') throw new RangeError(`an operator runs "culvert", not "${name}"`);
+  let printed = '';
+  const print = (text: string) => {
+    printed += text;
+  };
+  const program = createProgram({
+    client: () =>
+      new Client(async ({ method, path, body }) => {
+        const answer = await api.inject({
+          method,
+          url: path,
+          headers: { authorization: `Bearer ${secret}` },
+          ...(body === undefined ? {} : { payload: body }),
+        });
+        return { status: answer.statusCode, body: answer.body };
+      }),
+    out: print,
+    err: print,
+  });
+  const status = await program.run(args);
+  const lines = printed === '' ? [] : printed.trimEnd().split('\n');
+  return status === 0 ? lines : [...lines, `(exit status ${status})`];
+}
