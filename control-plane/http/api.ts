@@ -87,7 +87,7 @@ function acceptJsonOnly(api: Api): void {
 
 /** Lets in by the access table; notes who changed something. */
 function authenticate(api: Api, { store, clock, logger }: ApiOptions): void {
-  const callers = new WeakMap<FastifyRequest, string>();
+  const callers = new WeakMap<FastifyRequest, { token: string; address: string }>();
   api.addHook('onRequest', async (request, reply) => {
     if (request.is404) return;
     const { method, url = '' } = request.routeOptions;
@@ -98,14 +98,14 @@ function authenticate(api: Api, { store, clock, logger }: ApiOptions): void {
         ? undefined
         : apiTokenOf(store.snapshot(), hashOfSecret(secret), clock.now());
     if (token === undefined) return refuseStranger(reply, secret !== undefined);
-    callers.set(request, token.name);
+    callers.set(request, { token: token.name, address: request.ip }); // while the socket has one
   });
   api.addHook('onResponse', async (request, reply) => {
     const caller = callers.get(request);
     const isChange = request.method !== 'GET' && request.method !== 'HEAD';
     if (caller === undefined || !isChange || reply.statusCode >= 400) return;
-    const { method, url: path, ip: address } = request;
-    logger.info({ method, path, address, token: caller }, 'changed by the API');
+    const { method, url: path } = request;
+    logger.info({ method, path, ...caller }, 'changed by the API');
   });
 }
 

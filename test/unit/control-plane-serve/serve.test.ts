@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { systemClock } from '../../../control-plane/clock.ts';
+import { type Clock, systemClock } from '../../../control-plane/clock.ts';
 import type { OperatorFile } from '../../../control-plane/operator-file.ts';
 import {
   Authority,
   makeAuthorityKey,
   parseCertificateRequest,
+  SERVER_LIFETIME,
 } from '../../../control-plane/pki/authority.ts';
 import { openAuthority } from '../../../control-plane/pki/authority-files.ts';
 import { type Running, start } from '../../../control-plane/serve.ts';
@@ -17,6 +18,7 @@ import { Store } from '../../../control-plane/store/store.ts';
 import type { JoinAnswer } from '../../../protocol/message.ts';
 import { expectParsed } from '../../../protocol/parsed.ts';
 import { type AgentKey, makeAgentKey } from '../../fakes/agent-key.ts';
+import { FakeClock } from '../../fakes/clock.ts';
 import { joinBody, type LogLine, loggerTo } from '../../fakes/control-plane.ts';
 import { ask, TlsStream } from '../../fakes/tls-agent.ts';
 
@@ -67,6 +69,23 @@ describe('start()', () => {
     expect(healed.token).not.toBe(operator.token);
     operator = healed;
     expect((await api('GET /v1/status')).status).toBe(200);
+  });
+
+  test('renews the listeners’ certificate at half its life', async () => {
+    await running.close();
+    const clock = new FakeClock(Date.now() - SERVER_LIFETIME / 2); // ends in the present
+    running = await startIn(home, { agentsPort: 0, clock });
+    const before = [await serialOf(running.agentsPort), await serialOf(apiPort())];
+    expect(before[0]).toBe(before[1]);
+    clock.advance(SERVER_LIFETIME / 2);
+    await eventually(async () => {
+      const after = [await serialOf(running.agentsPort), await serialOf(apiPort())];
+      expect(after[0]).toBe(after[1]);
+      expect(after[0]).not.toBe(before[0]);
+    });
+    // What the listener demands is as before: a client certificate, and one group only.
+    await expect(keyExchange({ ca: operator.authority, ecdhCurve: 'X25519' })).rejects.toThrow();
+    await joinAndConnect('branch', 'gateway');
   });
 
   test('says which port it cannot have, and leaves nothing open', async () => {
@@ -244,7 +263,7 @@ function startHere(): Promise<Running> {
 
 function startIn(
   dataDirectory: string,
-  { agentsPort }: { readonly agentsPort: number },
+  { agentsPort, clock = systemClock }: { readonly agentsPort: number; readonly clock?: Clock },
 ): Promise<Running> {
   return start(
     {
@@ -253,7 +272,7 @@ function startIn(
       agentsListen: { host: '127.0.0.1', port: agentsPort },
       agentsUrls: ['https://127.0.0.1:8444'],
     },
-    { logger: loggerTo(log), clock: systemClock, randomBytes },
+    { logger: loggerTo(log), clock, randomBytes },
   );
 }
 
@@ -321,6 +340,18 @@ function keyExchange(options: {
     socket.on('error', reject);
     socket.on('secureConnect', () => {
       resolve(socket.getEphemeralKeyInfo());
+      socket.destroy();
+    });
+  });
+}
+
+/** Of the certificate that a listener shows. */
+function serialOf(port: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', ca: operator.authority });
+    socket.on('error', reject);
+    socket.on('secureConnect', () => {
+      resolve(socket.getPeerX509Certificate()?.serialNumber);
       socket.destroy();
     });
   });
