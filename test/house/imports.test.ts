@@ -119,7 +119,7 @@ describe('the rules refuse', () => {
       sourceOf('agent/kernel/run.ts', "import { spawn } from 'node:child_process';"),
     ];
     expect(pureFaults(sources)).toEqual([
-      'agent/plan.ts reaches node:child_process by agent/near.ts, agent/kernel/run.ts',
+      'agent/plan.ts reaches node:child_process by agent/near.ts by agent/kernel/run.ts',
     ]);
     const types = [sourceOf('agent/plan.ts', "import type { Run } from './kernel/run.ts';")];
     expect(pureFaults([...types, ...sources.slice(2)])).toEqual([]);
@@ -197,7 +197,7 @@ function pureFaults(sources: readonly Source[]): string[] {
       for (const { specifier, target, isType } of byPath.get(path)?.imports ?? []) {
         if (isType || WITHOUT_EFFECT.some((name) => isOf(specifier, name))) continue;
         if (target === undefined) {
-          return [[`${start.path} reaches ${specifier}`, way.join(', ')].join(' by ')];
+          return [`${start.path} reaches ${specifier}${way.map((at) => ` by ${at}`).join('')}`];
         }
         if (!wayTo.has(target)) wayTo.set(target, [...way, target]);
       }
