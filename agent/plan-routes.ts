@@ -49,7 +49,9 @@ export function planRoutes({
     if (foreign.has(key)) {
       held.push({
         operation: `route ${route.prefix} metric ${route.metric}`,
-        reason: `another program's route has this prefix and metric; remove it or change its metric`,
+        reason:
+          "another program's route has this prefix and metric; " +
+          'remove it or change its metric',
       });
       continue;
     }

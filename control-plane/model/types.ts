@@ -71,7 +71,7 @@ export type Route = {
 export type EnrollmentToken = {
   readonly id: string;
   readonly siteId: string;
-  /** SHA-256 of the secret, hexadecimal. The secret has 256 random bits, so a plain hash is enough. */
+  /** SHA-256 of the secret, hexadecimal: of 256 random bits a plain hash is enough. */
   readonly secretHash: string;
   readonly maxUses: number;
   readonly uses: number;
