@@ -15,7 +15,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { JOIN_PATH, LEAVE_PATH, MAX_MESSAGE_BYTES, STREAM_PATH } from '../../protocol/message.ts';
 import { type Problem, problem, problemDocument } from '../../protocol/problem.ts';
 import type { Clock } from '../clock.ts';
@@ -28,17 +28,10 @@ import { type Authority, identityFingerprintOf, type ServerIdentity } from '../p
 import type { Store } from '../store/store.ts';
 import type { Hub } from './hub.ts';
 import type { JoinDoor } from './join.ts';
-import { CLOSE_CODES, type Transport } from './session.ts';
+import { CLOSE_CODES } from './session.ts';
+import { keepAlive, transportOf } from './web-socket.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
-
-/** A peer that reads more slowly than this much is ahead of it is cut off and comes again. */
-export const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
-
-const PING_INTERVAL: Milliseconds = 20_000;
-
-/** Pings without any answer until the stream counts as dead: a minute. */
-const MAX_SILENT_PINGS = 3;
 
 export type AgentsListenerOptions = {
   readonly store: Pick<Store, 'snapshot' | 'change'>;
@@ -197,43 +190,6 @@ type Caller =
 
 function stranger(detail: string): Caller {
   return { kind: 'refuse', problem: problem('connector-unknown', detail) };
-}
-
-function transportOf(stream: WebSocket, onCut: () => void): Transport {
-  return {
-    send: (text) => {
-      if (stream.readyState !== WebSocket.OPEN) return; // its close event is under way
-      stream.send(text);
-      if (stream.bufferedAmount <= MAX_BUFFERED_BYTES) return;
-      onCut();
-      stream.terminate();
-    },
-    close: (code, reason) => stream.close(code, reason),
-  };
-}
-
-/** A path that breaks without a word (a NAT that forgets, a cable) is noticed in a minute. */
-function keepAlive(
-  stream: WebSocket,
-  { clock, alive }: { readonly clock: Clock; readonly alive: () => void },
-): void {
-  let silentPings = 0;
-  let cancel = () => {};
-  const tick = () => {
-    if (silentPings === MAX_SILENT_PINGS) {
-      stream.terminate();
-      return;
-    }
-    silentPings += 1;
-    stream.ping();
-    cancel = clock.after(PING_INTERVAL, tick);
-  };
-  stream.on('pong', () => {
-    silentPings = 0;
-    alive();
-  });
-  stream.on('close', () => cancel());
-  cancel = clock.after(PING_INTERVAL, tick);
 }
 
 function pathOf(request: IncomingMessage): string {
