@@ -50,8 +50,7 @@ export function planRoutes({
       held.push({
         operation: `route ${route.prefix} metric ${route.metric}`,
         reason:
-          "another program's route has this prefix and metric; " +
-          'remove it or change its metric',
+          "another program's route has this prefix and metric; " + 'remove it or change its metric',
       });
       continue;
     }
