@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import type { Detached, Run, StartDetached } from './run.ts';
+import { CommandError, type Detached, type Run, type StartDetached } from './run.ts';
 import { listDevices } from './wireguard.ts';
 
 /** Where wg(8) looks for userspace devices; a constant of both programs. */
@@ -22,19 +22,12 @@ const START_MILLISECONDS = 5_000;
 const END_MILLISECONDS = 2_000;
 const POLL_MILLISECONDS = 50;
 
-/** The service of systemd/culvert-wireguard@.service for one link. */
-function unitOf(link: string): string {
-  return `culvert-wireguard@${link}.service`;
-}
-
-export function isSystemdRunning(): boolean {
-  return existsSync(SYSTEMD_DIRECTORY);
-}
-
 /**
- * Starts the userspace WireGuard of a link and waits until it answers. Nothing to do when
- * it does already. Link names must be unique on the machine, across network namespaces,
- * because the control sockets are in one directory.
+ * Starts the userspace WireGuard of a link and waits until it answers: as a service where
+ * there is one, else as a process of its own. Nothing to do when it answers already.
+ *
+ * Link names must be unique on the machine, across network namespaces, because the control
+ * sockets of all are in one directory.
  *
  * @throws {MissingProgramError} when wireguard-go is not installed
  * @throws {Error} when it does not answer in time
@@ -45,7 +38,7 @@ export async function startDevice(
 ): Promise<void> {
   if ((await listDevices(run)).has(link)) return;
   await rm(`${SOCKET_DIRECTORY}/${link}.sock`, { force: true }); // of a process that is gone
-  const isService = isSystemdRunning();
+  const isService = await hasService(run, link);
   if (isService) await run(['systemctl', 'restart', unitOf(link)]);
   const start = () => startDetached(['wireguard-go', '-f', link], { LOG_LEVEL: 'error' });
   let device: Detached | undefined = isService ? undefined : await start();
@@ -65,7 +58,7 @@ export async function startDevice(
 
 /** To be called before the link is deleted; without a service nothing has to be done. */
 export async function stopService(run: Run, link: string): Promise<void> {
-  if (isSystemdRunning()) await run(['systemctl', 'stop', unitOf(link)]);
+  if (await hasService(run, link)) await run(['systemctl', 'stop', unitOf(link)]);
 }
 
 /**
@@ -77,4 +70,21 @@ export async function awaitEnd(run: Run, link: string): Promise<void> {
   while (performance.now() < deadline && (await listDevices(run)).has(link)) {
     await setTimeout(POLL_MILLISECONDS);
   }
+}
+
+/** False where systemd does not run, and where the agent was not installed as a service. */
+async function hasService(run: Run, link: string): Promise<boolean> {
+  if (!existsSync(SYSTEMD_DIRECTORY)) return false;
+  return await run(['systemctl', 'cat', unitOf(link)]).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof CommandError && error.exitCode !== undefined) return false;
+      throw error;
+    },
+  );
+}
+
+/** The service of `systemd/culvert-wireguard@.service` for one link. */
+function unitOf(link: string): string {
+  return `culvert-wireguard@${link}.service`;
 }

@@ -76,3 +76,12 @@ export function setFirewall(...rules: readonly FirewallRule[]): Operation {
 export function sysctl(key: string): Operation {
   return { kind: 'set-sysctl', key, value: '1' };
 }
+
+export function setDevice(publicKey: PublicKey): Operation {
+  return { kind: 'set-device', link: LINK, publicKey, listenPort: 51_999 };
+}
+
+/** What travelled as JSON has no undefined members. */
+export function onlyDefined<T extends object>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T; // the same, as far as JSON can say it
+}
