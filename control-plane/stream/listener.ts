@@ -33,6 +33,9 @@ import { keepAlive, transportOf } from './web-socket.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** Who may not speak has this long to hear why. */
+const STRANGER_GRACE: Milliseconds = 2000;
+
 export type AgentsListenerOptions = {
   readonly store: Pick<Store, 'snapshot' | 'change'>;
   readonly hub: Pick<Hub, 'open'>;
@@ -153,6 +156,7 @@ export class AgentsListener {
       const { detail } = caller.problem;
       logger.warn({ address: remoteAddress }, `stream refused: ${detail}`);
       stream.close(CLOSE_CODES.unknown, detail);
+      clock.after(STRANGER_GRACE, () => stream.terminate());
       return;
     }
     const { id: connectorId, name } = caller.connector;
