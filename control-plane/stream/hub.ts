@@ -200,7 +200,7 @@ export class Hub {
           addresses: [old.remoteAddress, successor.remoteAddress],
         },
         'two addresses take the stream of one connector from each other: its machine may have ' +
-          'been cloned; run "culvert agent leave" on the copy and join it with a token of its own',
+          'been cloned; on the copy stop the agent, delete its state and join with another token',
       );
     }
     presence.replaced = { address: old.remoteAddress, at: now };

@@ -106,6 +106,7 @@ export class AgentsListener {
         await this.#leave(request, response);
       }
     } catch (error) {
+      if (request.errored !== null) return; // it hung up while it was speaking
       this.#options.logger.error({ err: error }, 'cannot answer an agent');
       refuse(response, problem('internal', 'the control plane failed; its log says why'));
     }
@@ -131,10 +132,10 @@ export class AgentsListener {
     }
     const { store, clock, logger } = this.#options;
     const { id, name } = caller.connector;
-    await store.change((snapshot) =>
+    const outcome = await store.change((snapshot) =>
       removeConnector(snapshot, { connector: id }, { now: clock.now() }),
     );
-    logger.info({ connector: name }, 'connector left');
+    if (outcome.kind === 'done') logger.info({ connector: name }, 'connector left');
     response.writeHead(204).end();
   }
 

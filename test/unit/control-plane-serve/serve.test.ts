@@ -225,6 +225,7 @@ describe('the agents’ listener', () => {
     expect(await stream.next()).toEqual({ type: 'removed' });
     expect((await api(`GET /v1/connectors/${answer.connectorId}`)).status).toBe(404);
     expect((await leave()).status).toBe(204);
+    expect(log.filter(({ message }) => message === 'connector left')).toHaveLength(1);
   });
 
   test('answers everything else with a problem', async () => {
