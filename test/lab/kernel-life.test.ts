@@ -25,8 +25,7 @@ import {
 } from './kernel-world.ts';
 import { eventually } from './wait.ts';
 
-// What a gateway lives through: killed agents, killed devices, other programs, thousands of routes.
-
+// What a gateway lives through: killed agents and devices, other programs, thousands of routes.
 let host: KernelHost;
 beforeAll(async () => {
   host = await KernelHost.create('kernel-life');
@@ -44,13 +43,15 @@ describe('the real kernel', () => {
       setPeer(peer(host.branch, [BRANCH4])),
     );
     const device = await host.pidOf('wireguard-go');
-    const shared = await sharedFiles(await host.kernel.pid(), device);
+    expect(await host.read('ps', '-o', 'sid=', '-p', `${device}`)).toBe(`${device}`);
+    expect(await sharedFiles(await host.kernel.pid(), device)).toEqual(['/dev/null']);
+    const ends = [0, 1, 2].map((end) => `/proc/${device}/fd/${end}`);
+    expect(await host.read('readlink', ...ends)).toBe('/dev/null\n/dev/null\n/dev/null');
     const before = await host.observed();
     await host.hq.run(['kill', '-KILL', `${await host.kernel.pid()}`]);
     await host.restart();
     expect(await host.pidOf('wireguard-go')).toBe(device);
     expect(await host.observed()).toEqual(before);
-    expect(shared).toEqual(['/dev/null']);
   });
 
   test('starts a device again whose process was killed; link and routes stay', async () => {
@@ -154,14 +155,8 @@ async function picture(): Promise<string[]> {
 async function sharedFiles(one: number, other: number): Promise<string[]> {
   const [ofOne, ofOther, ofAll] = await Promise.all(
     [one, other, 1].map(async (pid) => {
-      const targets = await host.hq.run([
-        'find',
-        `/proc/${pid}/fd`,
-        '-type',
-        'l',
-        '-printf',
-        '%l\n',
-      ]);
+      const links = ['-type', 'l', '-printf', '%l\n'];
+      const targets = await host.hq.run(['find', `/proc/${pid}/fd`, ...links]);
       return new Set(targets.trim().split('\n'));
     }),
   );

@@ -30,7 +30,6 @@ import {
 } from './kernel-world.ts';
 
 // Each operation on a real kernel; what it did is read back by ip(8), wg(8) and nft(8).
-
 let host: KernelHost;
 beforeAll(async () => {
   host = await KernelHost.create('kernel');
@@ -103,6 +102,9 @@ describe('the real kernel', () => {
 
   test('adds addresses that can be a source at once, and removes them', async () => {
     await host.applied(CREATE, START, UP, addAddress(OWN4), addAddress(OWN6));
+    expect(await host.read('ip', '-6', 'address', 'show', 'dev', LINK)).toContain(
+      'inet6 fd96::1/128 scope global nodad',
+    );
     await host.applied(replace({ ...SOURCED, prefix: BRANCH6, source: address('fd96::1') }));
     expect(await host.read('ip', '-6', 'route', 'show', BRANCH6)).toContain(
       'src fd96::1 metric 121',
