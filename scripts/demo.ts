@@ -5,10 +5,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { install, OPERATOR_FILE, operatorOf } from '../test/lab/culvert.ts';
 import { Host } from '../test/lab/host.ts';
-import { Lab } from '../test/lab/lab.ts';
+import { CHECKOUT, Lab } from '../test/lab/lab.ts';
 import { prove, settle } from '../test/lab/proof.ts';
 import { createWorld, DRAWING, type World } from '../test/lab/world.ts';
 import { formatProof } from './proof-table.ts';
@@ -70,16 +70,15 @@ async function explainAccess(world: World): Promise<void> {
   const file = JSON.parse(await operator.run(['cat', OPERATOR_FILE]));
   const url = `https://127.0.0.1:${port}`;
   writeFileSync(operatorFile, JSON.stringify({ ...file, url }), { mode: 0o600 });
-  const scripts = relative(process.cwd(), import.meta.dirname);
   print(`
 API        ${url}  (description: ${url}/v1/openapi.json)
 Token      in ${operatorFile}, with the certificate to trust
 
-Worth trying from another terminal, in this folder:
+Worth trying from another terminal, in ${CHECKOUT}:
 
-  CULVERT_CONFIG=${operatorFile} ${scripts}/culvert lookup 10.2.0.11
-  ${scripts}/lab exec hq-1 traceroute -n 10.3.0.11
-  ${scripts}/lab exec branch-gateway culvert agent status
+  CULVERT_CONFIG=${operatorFile} scripts/culvert lookup 10.2.0.11
+  scripts/lab exec hq-1 traceroute -n 10.3.0.11
+  scripts/lab exec branch-gateway culvert agent status
 
 Ctrl-C removes everything.`);
 }

@@ -124,6 +124,29 @@ export class Machine {
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
+  /** Files and sockets written since birth, in order; what a program left on the host. */
+  async writtenFiles(): Promise<string[]> {
+    const disk = join(this.#folder, 'private');
+    const found = await this.run([
+      'find',
+      disk,
+      '/run',
+      '-path',
+      `${disk}/work`,
+      '-prune',
+      '-o',
+      '!',
+      '-type',
+      'd',
+      '-print',
+    ]);
+    return found
+      .trim()
+      .split('\n')
+      .map((path) => path.replace(disk, ''))
+      .sort();
+  }
+
   /** Ends everything inside, at once; resolves when the last process is gone. */
   async destroy(): Promise<void> {
     const gone = Promise.all([

@@ -1,48 +1,45 @@
 /**
- * The ten commands of README.md, typed as they stand there, on machines with the addresses
- * that it names; then packets say whether it is true.
+ * The README's commands for joining two real machines, run as they stand there, each on the
+ * machine that its prompt names.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { OPERATOR_FILE } from './culvert.ts';
-import { Host } from './host.ts';
 import { CHECKOUT, Lab } from './lab.ts';
-import type { Machine } from './machine.ts';
+import type { Machine, Started } from './machine.ts';
+import { build, type Topology } from './topology.ts';
 import { eventually } from './wait.ts';
 
-/** `hq-gw$ culvert agent run &` */
-const LINE = /^([a-z-]+)\$ (culvert .*?)( &)?$/;
+const README = readFileSync(join(CHECKOUT, 'README.md'), 'utf8');
 
-/** In a line: stands for what `token create` printed for the site of that gateway. */
-const DOTS = 'culvert-join-1.…';
+/** Two gateways and the control plane on one internet, a host behind each gateway. */
+const MACHINES: Topology = {
+  'control-plane': { links: { eth0: wan('203.0.113.1/24') } },
+  'hq-gw': {
+    isRouter: true,
+    links: { eth0: wan('203.0.113.2/24'), lan0: { segment: 'hq', addresses: ['10.1.0.1/24'] } },
+  },
+  'branch-gw': {
+    isRouter: true,
+    links: { eth0: wan('203.0.113.3/24'), lan0: { segment: 'branch', addresses: ['10.2.0.1/24'] } },
+  },
+  phone: {
+    links: { eth0: { segment: 'hq', addresses: ['10.1.0.10/24'] } },
+    routes: ['default via 10.1.0.1'],
+  },
+  database: {
+    links: { eth0: { segment: 'branch', addresses: ['10.2.0.10/24'] } },
+    routes: ['default via 10.2.0.1'],
+  },
+};
 
 let lab: Lab;
+/** Programs in the background, by machine and subject: `hq-gw agent`. */
+const running = new Map<string, Started>();
 
-// internet: 203.0.113.0/24, the control plane at .1, the gateways at .2 and .3
-// hq:       10.1.0.0/24, gateway .1, host .10        branch: 10.2.0.0/24, gateway .1, host .10
 beforeAll(async () => {
   lab = await Lab.create('readme');
-  const place = async (name: string, address: string, isRouter: boolean) => {
-    const machine = await lab.addMachine(name, { isRouter });
-    const device = isRouter ? 'wan0' : 'eth0';
-    await lab.plug({ machine, device, addresses: [address] }, 'internet');
-    return machine;
-  };
-  await place('control-plane', '203.0.113.1/24', false);
-  const gateways = await Promise.all([
-    place('hq-gw', '203.0.113.2/24', true),
-    place('branch-gw', '203.0.113.3/24', true),
-  ]);
-  for (const [index, gateway] of gateways.entries()) {
-    const lan = `10.${index + 1}.0`;
-    const host = await lab.addMachine(`${gateway.name}-host`);
-    await lab.cable(
-      { machine: gateway, device: 'lan0', addresses: [`${lan}.1/24`] },
-      { machine: host, device: 'eth0', addresses: [`${lan}.10/24`] },
-    );
-    await host.run(['ip', 'route', 'add', 'default', 'via', `${lan}.1`]);
-  }
+  await build(lab, MACHINES);
 });
 
 afterAll(async () => {
@@ -50,59 +47,81 @@ afterAll(async () => {
 });
 
 describe('README.md', () => {
-  test('joins two machines in ten commands, and hosts reach each other', async () => {
-    const commands = commandsOf(readFileSync(join(CHECKOUT, 'README.md'), 'utf8'));
-    expect(commands).toHaveLength(10);
+  test('joins two sites by the commands it shows', async () => {
+    const commands = commandsShown();
     const tokens: string[] = [];
-    for (const { place, argv, isInBackground } of commands) {
-      const machine = lab.machine(place);
-      const given = argv.map((word) => (word === DOTS ? (tokens.shift() ?? word) : word));
-      if (isInBackground) {
-        machine.start(given, { log: 'culvert' });
-        if (given.includes('control-plane')) await serving(machine);
-        continue;
-      }
-      const printed = await machine.run(given);
-      if (given.includes('token')) tokens.push(printed.trim());
+
+    for (const { machine, command } of commands) {
+      const output = await type(machine, withToken(command, tokens));
+      if (command.startsWith('culvert token create')) tokens.push(output.trim());
     }
 
-    const [hq, branch] = await Promise.all([
-      Host.start(lab.machine('hq-gw-host')),
-      Host.start(lab.machine('branch-gw-host')),
-    ]);
+    expect(commands).toHaveLength(10);
     await eventually(
-      async () => {
-        await hq.ping('10.2.0.10', 7);
-        return true;
-      },
-      { ms: 20_000, what: 'the first packet through', everyMs: 200 },
+      async () =>
+        (await lab.machine('phone').run(['ping', '-c1', '-W1', '10.2.0.10'])) || undefined,
+      { ms: 20_000, what: 'the database to answer the phone' },
     );
-    expect(await branch.sourceOfPing(7)).toBe('10.1.0.10');
-    await branch.ping('10.1.0.10', 8);
-    expect(await hq.sourceOfPing(8)).toBe('10.2.0.10');
+  });
 
-    const lookup = await lab.machine('control-plane').run(['culvert', 'lookup', '10.2.0.10']);
-    expect(lookup).toMatch(/10\.2\.0\.0\/16\s+branch\s+branch-gw\s+active/);
+  test('shows commands to look around, which work on the machines it names', async () => {
+    const lines = blockAfter('Then:').map((line) => line.split(/\s+# /) as [string, string]);
+
+    const outputs: string[] = [];
+    for (const [command, where] of lines) {
+      const machine = lab.machine(where.startsWith('on a gateway') ? 'branch-gw' : 'control-plane');
+      if (where.includes('agent stopped')) await running.get(`${machine.name} agent`)?.stop();
+      outputs.push(await type(machine, command));
+    }
+
+    const [status = '', connectors = '', lookup = ''] = outputs;
+    expect(status).toContain('10.1.0.0/16');
+    expect(connectors).toMatch(/hq-gw.*active/);
+    expect(lookup).toMatch(/10\.2\.0\.0\/16.*branch/);
+    expect(outputs).toHaveLength(4);
   });
 });
 
-function commandsOf(readme: string) {
-  return readme.split('\n').flatMap((line) => {
-    const [, place, command, ampersand] = LINE.exec(line) ?? [];
-    if (place === undefined || command === undefined) return [];
-    return [{ place, argv: command.split(' '), isInBackground: ampersand !== undefined }];
+/** Lines of the form `hq-gw$ culvert agent run &`, in order. */
+function commandsShown(): { readonly machine: Machine; readonly command: string }[] {
+  const prompt = /^([a-z-]+)\$ (.+)$/gm;
+  return [...README.matchAll(prompt)].map(([, name = '', command = '']) => ({
+    machine: lab.machine(name),
+    command,
+  }));
+}
+
+/** Lines of the first block of commands after a text. */
+function blockAfter(text: string): string[] {
+  const [, block = ''] = /```\n(.*?)```/s.exec(README.slice(README.indexOf(text))) ?? [];
+  return block.trim().split('\n');
+}
+
+/** The README shows the beginning of a token; the first is used first. */
+function withToken(command: string, tokens: string[]): string {
+  return command.replace(/culvert-join-1\.…/, () => {
+    const token = tokens.shift();
+    if (token === undefined) throw new RangeError('The README uses a token before it makes one');
+    return token;
   });
 }
 
-/** A person waits for the prompt as well: the next command needs what this one makes. */
-function serving(machine: Machine): Promise<true> {
-  return eventually(
-    async () => {
-      const isUp = machine.logOf('culvert').includes('control plane serves');
-      return isUp && (await machine.attempt(['test', '-s', OPERATOR_FILE])).exitCode === 0
-        ? true
-        : undefined;
+/** As a person would: the next command comes when a program in the background has started. */
+async function type(machine: Machine, command: string): Promise<string> {
+  const words = command.split(/\s+/);
+  if (words.at(-1) !== '&') return machine.run(words);
+  const [, log = ''] = words;
+  running.set(`${machine.name} ${log}`, machine.start(words.slice(0, -1), { log }));
+  await eventually(
+    () => /control plane serves|agent started/.test(machine.logOf(log)) || undefined,
+    {
+      ms: 20_000,
+      what: `"${command}" to start`,
     },
-    { ms: 20_000, what: 'the control plane to serve' },
   );
+  return '';
+}
+
+function wan(address: string) {
+  return { segment: 'internet', addresses: [address] };
 }
