@@ -4,8 +4,9 @@
 import { Client } from '../../cli/client.ts';
 import { createProgram } from '../../cli/program.ts';
 import type { Api } from '../../control-plane/http/context.ts';
+import { injectRequests } from '../fakes/operator.ts';
 
-/** @returns what was printed; a status other than 0 stands in the last line */
+/** @returns what was printed, in order; a status other than 0 stands in the last line */
 export async function runOperator(
   api: Api,
   secret: string,
@@ -16,20 +17,8 @@ export async function runOperator(
   const print = (text: string) => {
     printed += text;
   };
-  const program = createProgram({
-    client: () =>
-      new Client(async ({ method, path, body }) => {
-        const answer = await api.inject({
-          method,
-          url: path,
-          headers: { authorization: `Bearer ${secret}` },
-          ...(body === undefined ? {} : { payload: body }),
-        });
-        return { status: answer.statusCode, body: answer.body };
-      }),
-    out: print,
-    err: print,
-  });
+  const request = injectRequests({ api, operator: secret });
+  const program = createProgram({ client: () => new Client(request), out: print, err: print });
   const status = await program.run(args);
   const lines = printed === '' ? [] : printed.trimEnd().split('\n');
   return status === 0 ? lines : [...lines, `(exit status ${status})`];
