@@ -48,6 +48,8 @@ export class Agent {
   readonly #loop: Loop;
   readonly #channel: Channel;
   #configuration: Configuration | undefined;
+  /** The one before, which still names peers that were removed. */
+  #previous: Configuration | undefined;
   #refused: string | undefined;
   #outcome: Outcome | undefined;
   /** What the last pass was planned from; a newer one may have been accepted meanwhile. */
@@ -160,6 +162,7 @@ export class Agent {
         this.#options.logger.error({ err: error }, 'configuration not kept; the one before stands');
         return;
       }
+      this.#previous = held;
       const { revision } = configuration;
       this.#options.logger.info({ revision, entries: configuration.entries.size }, 'accepted');
     }
@@ -202,7 +205,7 @@ export class Agent {
   #conclude(outcome: Outcome): void {
     const wasPending = JSON.stringify(this.#outcome && summaryOf(this.#outcome));
     this.#outcome = outcome;
-    const nameOf = peerNames(this.#configuration);
+    const nameOf = peerNames(this.#configuration, this.#previous);
     for (const operation of outcome.done) {
       this.#options.logger.info({ operation: explain(operation, nameOf) }, 'done');
     }

@@ -105,11 +105,17 @@ export function pendingOf(outcome: Outcome, nameOf: NameOf): Pending[] {
   ];
 }
 
-/** Names peers as `site/connector`; a peer that is in no configuration by its key. */
-export function peerNames(configuration: Configuration | undefined): NameOf {
+/**
+ * Names peers as `site/connector`; a peer that is in no configuration by its key.
+ *
+ * @param configurations the one in force first; one before it still names who was removed
+ */
+export function peerNames(...configurations: readonly (Configuration | undefined)[]): NameOf {
   const names = new Map<PublicKey, string>();
-  for (const entry of configuration?.entries.values() ?? []) {
-    if (entry.kind === 'peer') names.set(entry.publicKey, `${entry.site}/${entry.connector}`);
+  for (const configuration of configurations.toReversed()) {
+    for (const entry of configuration?.entries.values() ?? []) {
+      if (entry.kind === 'peer') names.set(entry.publicKey, `${entry.site}/${entry.connector}`);
+    }
   }
   return (publicKey) => names.get(publicKey) ?? publicKey;
 }
