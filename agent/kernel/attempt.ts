@@ -23,6 +23,9 @@ export async function oneByOne<O extends Operation>(
   return failures;
 }
 
+/** So many failures, and nothing else, say that the fault is not with the operations. */
+const ENOUGH_FAILURES = 16;
+
 /**
  * All operations of a link in one call; one by one only when the call fails, to find those
  * that are at fault. A program that is missing or was killed is at fault for all of them.
@@ -36,11 +39,14 @@ export async function linkByLink<O extends Extract<Operation, { readonly link: s
     try {
       await attempt(link, some);
     } catch (error) {
-      if (some.length > 1 && error instanceof CommandError && error.exitCode !== undefined) {
-        failures.push(...(await oneByOne(some, (operation) => attempt(link, [operation]))));
-      } else {
-        failures.push(...some.map((operation) => ({ operation, reason: reasonOf(error) })));
-      }
+      const isOver = !(error instanceof CommandError) || error.exitCode === undefined;
+      const first = isOver ? [] : some.slice(0, ENOUGH_FAILURES);
+      const rest = some.slice(first.length);
+      const single = (operation: O) => attempt(link, [operation]);
+      const failed = await oneByOne(first, single);
+      failures.push(...failed);
+      if (failed.length < first.length) failures.push(...(await oneByOne(rest, single)));
+      else failures.push(...rest.map((operation) => ({ operation, reason: reasonOf(error) })));
     }
   }
   return failures;

@@ -63,10 +63,10 @@ export type StartLines = (
 export type Environment = { readonly [name: string]: string };
 
 /**
- * Where a program finds its secret. Not standard input: Node makes that a socket, which
- * cannot be opened by name (ENXIO).
+ * Where a program finds its secret; /dev/fd leads to the same and is not on every host. Not
+ * standard input: Node makes that a socket, which cannot be opened by name (ENXIO).
  */
-export const SECRET_FILE = '/dev/fd/3';
+export const SECRET_FILE = '/proc/self/fd/3';
 
 export const TIMEOUT_MILLISECONDS = 10_000;
 

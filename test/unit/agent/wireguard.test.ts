@@ -34,7 +34,7 @@ describe('setDevice()', () => {
     const operation = { kind: 'set-device', link: 'culvert0', publicKey: HQ, listenPort: 51_820 };
     await setDevice(run, operation as Parameters<typeof setDevice>[1], () => new Secret(PRIVATE));
     expect(calls[0]?.argv.join(' ')).toBe(
-      'wg set culvert0 private-key /dev/fd/3 listen-port 51820',
+      'wg set culvert0 private-key /proc/self/fd/3 listen-port 51820',
     );
     expect(calls[0]?.options?.secret?.reveal()).toBe(PRIVATE);
   });
@@ -49,7 +49,7 @@ describe('setPeers()', () => {
       { publicKey: BRANCH, allowedIps, endpoint, keepaliveSeconds: 25 },
       { publicKey: HQ, allowedIps: [], keepaliveSeconds: 0 },
     ]);
-    expect(calls[0]?.argv).toEqual(['wg', 'addconf', 'culvert0', '/dev/fd/3']);
+    expect(calls[0]?.argv).toEqual(['wg', 'addconf', 'culvert0', '/proc/self/fd/3']);
     expect(calls[0]?.options?.secret?.reveal()).toBe(`[Peer]
 PublicKey = ${BRANCH}
 PersistentKeepalive = 25
