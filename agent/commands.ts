@@ -236,6 +236,10 @@ async function answer(command: () => Promise<number>): Promise<number> {
       complain(error.message);
       return STATUS_OF.get(error.constructor) ?? FAILED;
     }
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES') {
+      complain(`${error.message}; run it as root`);
+      return PRECONDITION;
+    }
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublicKey } from '../protocol/keys.ts';
 import { parsePublicKey } from '../protocol/keys.ts';
@@ -107,8 +107,8 @@ export function identityKey({ identityPrivateKey }: Identity): KeyObject {
  */
 export function loadIdentity(directory: string): Identity | undefined {
   const path = join(directory, FILE_NAME);
-  if (!existsSync(path)) return undefined;
-  const mode = statSync(path).mode & 0o777;
+  const mode = modeOf(path);
+  if (mode === undefined) return undefined;
   if ((mode & 0o077) !== 0) {
     const octal = mode.toString(8);
     throw new IdentityError(
@@ -145,6 +145,16 @@ export function saveIdentity(directory: string, identity: Identity): void {
 /** Forgets everything the agent kept on this host. */
 export function removeState(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** Permission bits; undefined when there is no such file. @throws when nobody may look */
+function modeOf(path: string): number | undefined {
+  try {
+    return statSync(path).mode & 0o777;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined; // fs throws these
+    throw error;
+  }
 }
 
 function readJson(path: string): unknown {
