@@ -7,12 +7,13 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { constants } from 'node:os';
 
 export type Result = {
   readonly stdout: string;
   readonly stderr: string;
-  /** Undefined when a signal ended it. */
-  readonly exitCode: number | undefined;
+  /** As a shell says it: 128 and the signal's number when a signal ended it. */
+  readonly exitCode: number;
 };
 
 export type ExecuteOptions = {
@@ -49,8 +50,7 @@ export function execute(
   return new Promise((resolve, reject) => {
     const child = spawn(argv[0], argv.slice(1), { detached: true, stdio: 'pipe' });
     const output = { stdout: '', stderr: '' };
-    const fail = (why: string) =>
-      reject(new CommandFailed(argv, { ...output, exitCode: undefined }, why));
+    const fail = (why: string) => reject(new CommandFailed(argv, { ...output, exitCode: -1 }, why));
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       fail(`no end within ${timeoutMs} ms`);
@@ -66,9 +66,10 @@ export function execute(
     });
     // A daemon that the program leaves behind may hold its output open for ever, so 'close'
     // alone would never come; what the program itself wrote has long been read by then.
-    child.on('exit', (code) => {
+    child.on('exit', (code, signal) => {
       clearTimeout(timer);
-      const finish = () => resolve({ ...output, exitCode: code ?? undefined });
+      const exitCode = code ?? 128 + constants.signals[signal ?? 'SIGKILL'];
+      const finish = () => resolve({ ...output, exitCode });
       const grace = setTimeout(finish, DAEMON_GRACE_MS);
       child.on('close', () => {
         clearTimeout(grace);
@@ -87,7 +88,7 @@ export async function succeed(
 ): Promise<string> {
   const result = await execute(argv, options);
   if (result.exitCode !== 0) {
-    throw new CommandFailed(argv, result, `exit code ${result.exitCode ?? 'none, a signal'}`);
+    throw new CommandFailed(argv, result, `exit code ${result.exitCode}`);
   }
   return result.stdout;
 }

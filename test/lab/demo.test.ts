@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ended, execute, launchLogged } from './command.ts';
 import { CHECKOUT } from './lab.ts';
-import { traces } from './leftovers.ts';
+import { tracesOf } from './leftovers.ts';
 import { deadline, eventually } from './wait.ts';
 
 let folder: string;
@@ -36,7 +36,7 @@ describe('scripts/demo', () => {
     expect(lookup.stdout).toMatch(/10\.2\.0\.0\/16.*branch/);
     await end('SIGINT');
     expect(demo?.exitCode).toBe(0);
-    expect(traceOf(demo)).toEqual([]);
+    expect(tracesLeftBy(demo)).toEqual([]);
     expect(output()).toContain('63 of 63 lines hold');
   });
 
@@ -50,8 +50,8 @@ describe('scripts/demo', () => {
     await deadline(ended(mustHave(demo)), { ms: 100_000, what: 'scripts/demo --check' });
 
     expect(demo?.exitCode).toBe(0);
-    expect(traceOf(killed)).toEqual([]);
-    expect(traceOf(demo)).toEqual([]);
+    expect(tracesLeftBy(killed)).toEqual([]);
+    expect(tracesLeftBy(demo)).toEqual([]);
   });
 
   test('says what it takes, and refuses what it does not know', async () => {
@@ -92,8 +92,8 @@ function log(): string {
   return join(folder, 'demo.log');
 }
 
-function traceOf(owner: ChildProcess | undefined) {
-  return traces().filter(({ mark }) => mark.startsWith(`culvert-lab-${owner?.pid}-`));
+function tracesLeftBy(owner: ChildProcess | undefined) {
+  return tracesOf(mustHave(owner).pid ?? 0);
 }
 
 function mustHave(child: ChildProcess | undefined): ChildProcess {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CommandFailed, ended, execute, launchPiped } from './command.ts';
 import { Lab } from './lab.ts';
-import { sweep, traces } from './leftovers.ts';
+import { sweep, tracesOf } from './leftovers.ts';
 import type { Machine } from './machine.ts';
 import { eventually } from './wait.ts';
 
@@ -160,10 +160,6 @@ function processesIn(namespace: string): string[] {
       return false; // It ended since the listing.
     }
   });
-}
-
-function tracesOf(pid: number) {
-  return traces().filter(({ mark }) => mark.startsWith(`culvert-lab-${pid}-`));
 }
 
 function mustHavePid(pid: number | undefined): number {

@@ -1,11 +1,13 @@
 /**
  * What a lab whose owner died without cleaning up may leave: a folder, and in the worst case
  * a holder that had not yet reached the point where it notices. Everything of a lab carries
- * its owner's process number and start time, so that a number used again misleads nobody.
+ * its owner's process number and start time, so that a number used again misleads nobody, and
+ * the namespace in which that is its number: the labs of a container are no business of its
+ * host, which sees them under other numbers.
  *
  * @module
  */
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -18,7 +20,12 @@ const PREFIX = 'culvert-lab';
 
 /** Names the labs of this process; the arguments of holders and the folder begin so. */
 export function ownMark(): string {
-  return `${PREFIX}-${process.pid}-${startTimeOf(process.pid)}`;
+  return `${PREFIX}-${pidNamespace()}-${process.pid}-${startTimeOf(process.pid)}`;
+}
+
+/** What there is of the labs of one owner, living or dead. */
+export function tracesOf(pid: number): Trace[] {
+  return traces().filter(({ mark }) => ownerIn(mark).pid === pid);
 }
 
 /** Something on this machine that belongs to a lab. */
@@ -27,8 +34,8 @@ export type Trace = { readonly mark: string } & (
   | { readonly kind: 'folder'; readonly path: string }
 );
 
-/** What there is of labs, of living and dead owners. */
-export function traces(): Trace[] {
+/** What there is of labs of this namespace, of living and dead owners. */
+function traces(): Trace[] {
   const holders = numbersIn('/proc').flatMap((pid): Trace[] => {
     const words = argumentsOf(pid);
     const mark = words.find((word) => isMark(word));
@@ -54,33 +61,31 @@ export function sweep(): string[] {
     });
 }
 
-/** Folders of labs, of living and dead owners, newest last. */
+/** Folders of labs of this namespace, of living and dead owners, newest last. */
 export function labFolders(): { readonly name: string; readonly folder: string }[] {
   return readdirSync(LABS_FOLDER)
     .filter((name) => isMark(name))
-    .sort((a, b) => startTimeIn(a) - startTimeIn(b))
+    .sort((a, b) => ownerIn(a).startTime - ownerIn(b).startTime)
     .map((name) => ({ name, folder: join(LABS_FOLDER, name) }));
 }
 
 export function isOwnerAlive(mark: string): boolean {
-  const [pid] = numbersOf(mark);
-  return pid !== undefined && startTimeOf(pid) === startTimeIn(mark);
+  const { pid, startTime } = ownerIn(mark);
+  return startTimeOf(pid) === startTime;
 }
 
 function isMark(text: string): boolean {
-  return new RegExp(`^${PREFIX}-[0-9]+-[0-9]+(-|$)`).test(text);
+  return new RegExp(`^${PREFIX}-${pidNamespace()}-[0-9]+-[0-9]+(-|$)`).test(text);
 }
 
-function numbersOf(mark: string): number[] {
-  return mark
-    .slice(PREFIX.length + 1)
-    .split('-')
-    .slice(0, 2)
-    .map(Number);
+function ownerIn(mark: string): { readonly pid: number; readonly startTime: number } {
+  const [, pid, startTime] = mark.slice(PREFIX.length + 1).split('-');
+  return { pid: Number(pid), startTime: Number(startTime) };
 }
 
-function startTimeIn(mark: string): number {
-  return numbersOf(mark)[1] ?? 0;
+/** The number of this process's namespace of process numbers, pid_namespaces(7). */
+function pidNamespace(): string {
+  return readlinkSync('/proc/self/ns/pid').replace(/[^0-9]/g, '');
 }
 
 /** In clock ticks after boot, proc(5), field 22; undefined when there is no such process. */
