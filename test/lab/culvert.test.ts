@@ -186,8 +186,10 @@ function connectors(): Machine[] {
   return SITES.map((site) => lab.machine(site.connector));
 }
 
-function handshakesOf(machine: Machine): Promise<string> {
-  return machine.run(['wg', 'show', 'all', 'latest-handshakes']);
+/** Sorted: userspace WireGuard lists its peers in another order each time. */
+async function handshakesOf(machine: Machine): Promise<string> {
+  const listed = await machine.run(['wg', 'show', 'all', 'latest-handshakes']);
+  return listed.split('\n').sort().join('\n');
 }
 
 /**
