@@ -5,7 +5,7 @@
  * @module
  */
 import type { Failure, Operation } from '../state.ts';
-import { type Netlink, NetlinkError, type Request } from './netlink.ts';
+import { NetlinkError } from './netlink.ts';
 import { CommandError } from './run.ts';
 
 export async function oneByOne<O extends Operation>(
@@ -53,22 +53,23 @@ export async function linkByLink<O extends Extract<Operation, { readonly link: s
 }
 
 /**
+ * @param ask sends requests and gives for each the error or undefined
  * @param requestOf undefined when the operation's link is not there
  * @param whyNot what an error means for the operation; undefined: there is nothing left to do
  */
-export async function byNetlink<O extends Operation>(
-  netlink: Netlink,
+export async function byNetlink<O extends Operation, R>(
+  ask: (requests: readonly R[]) => Promise<(NetlinkError | undefined)[]>,
   operations: readonly O[],
   {
     requestOf,
     whyNot,
   }: {
-    readonly requestOf: (operation: O) => Request | undefined;
+    readonly requestOf: (operation: O) => R | undefined;
     readonly whyNot: (operation: O, error: NetlinkError) => string | undefined;
   },
 ): Promise<Failure[]> {
   const asked = operations.map((operation) => ({ operation, request: requestOf(operation) }));
-  const answers = (await netlink.request(asked.flatMap(({ request }) => request ?? []))).values();
+  const answers = (await ask(asked.flatMap(({ request }) => request ?? []))).values();
   return asked.flatMap(({ operation, request }) => {
     const error = request === undefined ? new NetlinkError('ENODEV') : answers.next().value;
     const reason = error && whyNot(operation, error);

@@ -24,7 +24,7 @@ import {
   setLink,
   setMtu,
 } from './link.ts';
-import { Netlink } from './netlink.ts';
+import { Netlink, type RawRequest, type Request } from './netlink.ts';
 import { observeRoutes, removeRoute, replaceRoute } from './route.ts';
 import { type Run, run as realRun, type StartDetached, startDetached } from './run.ts';
 import { observeSysctls, setSysctl } from './sysctl.ts';
@@ -197,7 +197,7 @@ async function applyAddresses(
   operations: Batch<'add-address' | 'remove-address'>,
 ): Promise<Failure[]> {
   const indexOf = indexesByName(await observeLinks(netlink));
-  return byNetlink(netlink, operations, {
+  return byNetlink((requests: readonly Request[]) => netlink.request(requests), operations, {
     requestOf({ kind, link, address }) {
       const index = indexOf.get(link);
       if (index === undefined) return undefined;
@@ -215,7 +215,7 @@ async function applyRoutes(
   operations: Batch<'replace-route' | 'remove-route'>,
 ): Promise<Failure[]> {
   const indexOf = indexesByName(await observeLinks(netlink));
-  return byNetlink(netlink, operations, {
+  return byNetlink((requests: readonly RawRequest[]) => netlink.batch(requests), operations, {
     requestOf({ kind, route }) {
       if (kind === 'remove-route') return removeRoute(route);
       if (route.kind === 'unreachable') return replaceRoute(route);

@@ -16,11 +16,15 @@ import {
   formatAttribute,
   getU32,
   parseAttributes,
+  putU32,
   type RtNetlinkSocket,
   rt,
 } from 'netlink';
 import { ADDRESS_BITS, type Address, addressParts, formatAddress } from '../../protocol/net.ts';
+import { BatchSocket, type RawRequest } from './netlink-batch.ts';
 import { UnreadableError } from './unreadable-error.ts';
+
+export { putU32, type RawRequest };
 
 /** One message of a dump. */
 export type Message = {
@@ -43,12 +47,6 @@ export type Request =
       readonly kind: 'newAddress' | 'delAddress';
       readonly data: Parameters<RtNetlinkSocket['newAddress']>[0];
       readonly attributes: NonNullable<Parameters<RtNetlinkSocket['newAddress']>[1]>;
-      readonly flags?: readonly Flag[];
-    }
-  | {
-      readonly kind: 'newRoute' | 'delRoute';
-      readonly data: Parameters<RtNetlinkSocket['newRoute']>[0];
-      readonly attributes: NonNullable<Parameters<RtNetlinkSocket['newRoute']>[1]>;
       readonly flags?: readonly Flag[];
     };
 
@@ -102,6 +100,7 @@ export class NetlinkError extends Error {
 /** A netlink socket in the network namespace in which the program runs. */
 export class Netlink {
   #socket: RtNetlinkSocket | undefined;
+  #batches: BatchSocket | undefined;
   /** Settles when the socket is free: a dump and other answers must not mix on it. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -153,9 +152,19 @@ export class Netlink {
     return outcomes;
   }
 
+  /** Like {@link request}, for many requests: several go in one datagram. */
+  async batch(requests: readonly RawRequest[]): Promise<(NetlinkError | undefined)[]> {
+    const codes = await this.#take(async () => {
+      if (this.#batches?.isClosed !== false) this.#batches = new BatchSocket();
+      return this.#batches.send(requests, TIMEOUT_MILLISECONDS);
+    });
+    return codes.map((code) => (code === undefined ? undefined : new NetlinkError(code)));
+  }
+
   close(): void {
     this.#socket?.socket.close();
     this.#socket = undefined;
+    this.#batches?.close();
   }
 
   #take<T>(work: (socket: RtNetlinkSocket) => Promise<T>): Promise<T> {
@@ -203,9 +212,6 @@ function send(socket: RtNetlinkSocket, request: Request): Promise<unknown> {
       return socket[request.kind](request.data, request.attributes, options);
     case 'newAddress':
     case 'delAddress':
-      return socket[request.kind](request.data, request.attributes, options);
-    case 'newRoute':
-    case 'delRoute':
       return socket[request.kind](request.data, request.attributes, options);
   }
 }
@@ -260,8 +266,13 @@ export function addressBytes(address: Address): Buffer {
   return Buffer.from(bits.toString(16).padStart(ADDRESS_BITS[family] / 4, '0'), 'hex');
 }
 
+/** struct rtattr: length with itself, type, value, up to the next border of four bytes. */
+export function attribute(type: number, data: Buffer): Buffer {
+  return Buffer.concat(formatAttribute({ type, data }));
+}
+
 /** IFLA_LINKINFO for a new link of this kind. `linux:include/uapi/linux/if_link.h` */
 export function linkKind(kind: string): Buffer {
   const IFLA_INFO_KIND = 1;
-  return Buffer.concat(formatAttribute({ type: IFLA_INFO_KIND, data: Buffer.from(`${kind}\0`) }));
+  return attribute(IFLA_INFO_KIND, Buffer.from(`${kind}\0`));
 }

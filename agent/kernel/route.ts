@@ -18,9 +18,11 @@ import {
   AF_INET,
   AF_INET6,
   addressBytes,
+  attribute,
   type Message,
   type Netlink,
-  type Request,
+  putU32,
+  type RawRequest,
   readAddress,
   readNumber,
 } from './netlink.ts';
@@ -40,6 +42,14 @@ const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
 
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const NLM_F_REPLACE = 0x100;
+const NLM_F_CREATE = 0x400;
+const RT_SCOPE_LINK = 253;
+const RT_SCOPE_NOWHERE = 255;
+
+const RTN_UNSPEC = 0;
 const RTN_UNICAST = 1;
 const RTN_UNREACHABLE = 7;
 
@@ -97,44 +107,52 @@ export function parseRoute({ header, attributes }: Message, family: Family) {
  *
  * @param index of the route's link; undefined for `unreachable`
  */
-export function replaceRoute(route: DesiredRoute, index?: number): Request {
+export function replaceRoute(route: DesiredRoute, index?: number): RawRequest {
   const source = route.kind === 'device' ? route.source : undefined;
   return {
-    kind: 'newRoute',
-    data: {
-      ...key(route),
-      scope: route.kind === 'device' && familyOf(route.prefix) === 4 ? 'LINK' : 'UNIVERSE',
-      type: route.kind === 'device' ? 'UNICAST' : 'UNREACHABLE',
-    },
-    attributes: {
+    type: RTM_NEWROUTE,
+    flags: NLM_F_CREATE | NLM_F_REPLACE,
+    payload: Buffer.concat([
+      header(route, {
+        scope: route.kind === 'device' && familyOf(route.prefix) === 4 ? RT_SCOPE_LINK : 0,
+        type: route.kind === 'device' ? RTN_UNICAST : RTN_UNREACHABLE,
+      }),
       ...keyAttributes(route),
-      ...(index === undefined ? {} : { oif: index }),
-      ...(source === undefined ? {} : { prefsrc: addressBytes(source) }),
-    },
-    flags: ['CREATE', 'REPLACE'],
+      ...(index === undefined ? [] : [numberAttribute(RTA_OIF, index)]),
+      ...(source === undefined ? [] : [attribute(RTA_PREFSRC, addressBytes(source))]),
+    ]),
   };
 }
 
 /** Names it by prefix, metric and our protocol number, so that no other program's can go. */
-export function removeRoute(route: DesiredRoute): Request {
+export function removeRoute(route: DesiredRoute): RawRequest {
+  const any = { scope: RT_SCOPE_NOWHERE, type: RTN_UNSPEC };
   return {
-    kind: 'delRoute',
-    data: { ...key(route), scope: 'NOWHERE' }, // any scope, and any type
-    attributes: keyAttributes(route),
+    type: RTM_DELROUTE,
+    flags: 0,
+    payload: Buffer.concat([header(route, any), ...keyAttributes(route)]),
   };
 }
 
-function key({ prefix }: DesiredRoute) {
-  return {
-    family: familyOf(prefix) === 6 ? AF_INET6 : AF_INET,
-    dstLen: prefixLength(prefix),
-    table: MAIN_TABLE,
-    protocol: ROUTE_PROTOCOL as number, // the package lists only the numbers that are assigned
-  };
+/** struct rtmsg: family, length of destination and source, TOS, table, protocol, scope, type. */
+function header(
+  { prefix }: DesiredRoute,
+  { scope, type }: { readonly scope: number; readonly type: number },
+): Buffer {
+  const family = familyOf(prefix) === 6 ? AF_INET6 : AF_INET;
+  const bytes = [family, prefixLength(prefix), 0, 0, MAIN_TABLE, ROUTE_PROTOCOL, scope, type];
+  return Buffer.from([...bytes, 0, 0, 0, 0]); // no flags
 }
 
-function keyAttributes({ prefix, metric }: DesiredRoute) {
-  return { dst: addressBytes(networkAddress(prefix)), priority: metric, table: MAIN_TABLE };
+function keyAttributes({ prefix, metric }: DesiredRoute): Buffer[] {
+  return [
+    attribute(RTA_DST, addressBytes(networkAddress(prefix))),
+    numberAttribute(RTA_PRIORITY, metric),
+  ];
+}
+
+function numberAttribute(type: number, value: number): Buffer {
+  return attribute(type, putU32(value));
 }
 
 function readPrefix(
