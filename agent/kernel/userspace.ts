@@ -9,7 +9,13 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { CommandError, type Detached, type Run, type StartDetached } from './run.ts';
+import {
+  CommandError,
+  type Detached,
+  MissingProgramError,
+  type Run,
+  type StartDetached,
+} from './run.ts';
 import { listDevices } from './wireguard.ts';
 
 /** Where wg(8) looks for userspace devices; a constant of both programs. */
@@ -79,6 +85,8 @@ async function hasService(run: Run, link: string): Promise<boolean> {
     () => true,
     (error: unknown) => {
       if (error instanceof CommandError && error.exitCode !== undefined) return false;
+      // A container that borrows its host's /run has no service of ours either.
+      if (error instanceof MissingProgramError) return false;
       throw error;
     },
   );

@@ -40,12 +40,18 @@ export class Machine {
   readonly initPid: number;
   readonly #holder: ChildProcess;
   readonly #folder: string;
+  readonly #checkout: string;
   readonly #started: Started[] = [];
 
-  private constructor(name: string, holder: ChildProcess, folder: string) {
+  private constructor(
+    name: string,
+    holder: ChildProcess,
+    { folder, checkout }: { readonly folder: string; readonly checkout: string },
+  ) {
     this.name = name;
     this.#holder = holder;
     this.#folder = folder;
+    this.#checkout = checkout;
     this.initPid = mustHaveChild(holder);
   }
 
@@ -87,7 +93,7 @@ export class Machine {
     if (!(await deadline(born, { ms: 20_000, what: `machine "${name}" to start` }))) {
       throw new Error(`Cannot start machine "${name}": ${readFileSync(birthLog, 'utf8').trim()}`);
     }
-    return new Machine(name, holder, own);
+    return new Machine(name, holder, { folder: own, checkout });
   }
 
   /** Runs a command inside. Any exit code is an answer. */
@@ -124,27 +130,19 @@ export class Machine {
     return existsSync(file) ? readFileSync(file, 'utf8') : '';
   }
 
-  /** Files and sockets written since birth, in order; what a program left on the host. */
+  /**
+   * Files and sockets written since birth, in order: what programs left on the host. Not those
+   * of the checkout, where Node keeps compiled modules.
+   */
   async writtenFiles(): Promise<string[]> {
     const disk = join(this.#folder, 'private');
-    const found = await this.run([
-      'find',
-      disk,
-      '/run',
-      '-path',
-      `${disk}/work`,
-      '-prune',
-      '-o',
-      '!',
-      '-type',
-      'd',
-      '-print',
-    ]);
-    return found
-      .trim()
-      .split('\n')
-      .map((path) => path.replace(disk, ''))
-      .sort();
+    const skipped = ['-path', `${disk}/work`, '-o', '-path', `${disk}${this.#checkout}`];
+    const found = await this.run(
+      // biome-ignore format: one expression and its operands side by side
+      ['find', disk, '/run', '(', ...skipped, ')', '-prune', '-o', '!', '-type', 'd', '-print'],
+    );
+    const files = found.trim().split('\n');
+    return files.map((path) => path.replace(disk, '')).sort();
   }
 
   /** Ends everything inside, at once; resolves when the last process is gone. */
