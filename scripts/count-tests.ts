@@ -1,53 +1,67 @@
 /**
- * Counts the tests in a report of `vitest --reporter=json` for `scripts/test`. Takes the
- * report's file and the exit status of vitest; prints a line for everything that failed
- * without being a failed test, then "PASSED FAILED".
+ * Counts the tests in a report of `vitest --reporter=json` for `scripts/test`. As a program it
+ * takes the report's file and the exit status of vitest, and prints a line for everything that
+ * failed without being a failed test, then "PASSED FAILED".
  *
  * @module
  */
 import { readFileSync } from 'node:fs';
 
-type Report = {
+/** What is read of a report. */
+export type Report = {
   readonly testResults: readonly {
+    /** Of the file. */
     readonly name: string;
-    readonly status: 'passed' | 'failed';
-    readonly message: string;
+    readonly status: string;
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
 };
 
-const [file = '', exitStatus = ''] = process.argv.slice(2);
-const notes: string[] = [];
-const report = readReport();
-const tests = report.testResults.flatMap((result) => result.assertionResults);
+export type Count = {
+  readonly passed: number;
+  readonly failed: number;
+  /** What else a reader should know, a line each. */
+  readonly notes: readonly string[];
+};
 
-const passed = tests.filter(({ status }) => status === 'passed').length;
-let failed = tests.filter(({ status }) => status === 'failed').length;
-
-for (const { fullName, status } of tests) {
-  if (status === 'passed' || status === 'failed') continue;
-  const isExplained = / because /.test(fullName);
-  if (!isExplained) failed += 1;
-  notes.push(`${isExplained ? 'skipped' : 'failed, skipped without a reason'}: ${fullName}`);
-}
-for (const { name, status, assertionResults } of report.testResults) {
-  if (status === 'failed' && !assertionResults.some((test) => test.status === 'failed')) {
-    failed += 1;
-    notes.push(`failed outside of its tests: ${name}`);
+/** A skipped test is no success unless its name says why: "… because …". */
+export function countTests(report: Report, exitStatus: number): Count {
+  const tests = report.testResults.flatMap((file) => file.assertionResults);
+  const withStatus = (status: string) => tests.filter((test) => test.status === status);
+  const skipped = tests
+    .filter(({ status }) => status !== 'passed' && status !== 'failed')
+    .map(({ fullName }) => fullName);
+  const isExplained = (name: string) => name.includes(' because ');
+  const brokenFiles = report.testResults.filter(
+    (file) =>
+      file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  const failures = [
+    ...skipped
+      .filter((name) => !isExplained(name))
+      .map((name) => `failed, skipped without a reason: ${name}`),
+    ...brokenFiles.map(({ name }) => `failed outside of its tests: ${name}`),
+    ...(tests.length === 0 ? ['failed: no test was run'] : []),
+  ];
+  const failedTests = withStatus('failed').length;
+  if (exitStatus !== 0 && failedTests + failures.length === 0) {
+    failures.push(`failed: vitest ended with exit status ${exitStatus}`);
   }
+  return {
+    passed: withStatus('passed').length,
+    failed: failedTests + failures.length,
+    notes: [...failures, ...skipped.filter(isExplained).map((name) => `skipped: ${name}`)],
+  };
 }
-if (tests.length === 0) {
-  failed += 1;
-  notes.push('failed: no test was run');
+
+if (import.meta.main) {
+  const [file = '', exitStatus] = process.argv.slice(2);
+  const { passed, failed, notes } = countTests(readReport(file), Number(exitStatus));
+  process.stdout.write(`${[...notes, `${passed} ${failed}`].join('\n')}\n`);
 }
-if (exitStatus !== '0' && failed === 0) {
-  failed += 1;
-  notes.push(`failed: vitest ended with exit status ${exitStatus}`);
-}
-process.stdout.write(`${[...notes, `${passed} ${failed}`].join('\n')}\n`);
 
 /** An empty report when vitest did not live to write one. */
-function readReport(): Report {
+function readReport(file: string): Report {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
