@@ -138,7 +138,8 @@ export const PACKAGE_DOORS: readonly Door[] = [
   {
     name: 'netlink',
     to: ['agent/kernel/netlink.ts', 'agent/kernel/netlink-batch.ts'],
-    because: 'it aborts the process when misused; the care for that stands in two files side by side',
+    because:
+      'it aborts the process when misused; the care for that stands in two files side by side',
   },
   {
     name: 'ws',
@@ -209,6 +210,11 @@ export const NODE_DOORS: readonly Door[] = [
       'scripts/',
     ],
     because: 'no shell, an argument array, a time limit and no secret in it: said once',
+  },
+  {
+    name: 'node:util',
+    to: ['agent/kernel/netlink-batch.ts'],
+    because: 'it knows the names of errno(3)',
   },
   { name: 'node:sqlite', to: ['control-plane/store/'], because: 'the database is the store’s' },
   {
@@ -319,8 +325,10 @@ export const PURE: readonly string[] = [
   'agent/explain.ts',
   'agent/firewall-rules.ts',
   'agent/guard.ts',
+  'agent/metrics.ts',
   'agent/operation.ts',
   'agent/plan*.ts',
+  'agent/return-route.ts',
   'agent/state.ts',
   'agent/status-text.ts',
 ];
