@@ -6,7 +6,8 @@
  * @module
  */
 import { getSystemErrorName } from 'node:util';
-import { formatMessage, getU32, Protocol, parseMessages, RawNetlinkSocket } from 'netlink';
+import { getU32, Protocol, parseMessages, RawNetlinkSocket } from 'netlink';
+import { write16, write32 } from './native-order.ts';
 
 /** A request as it goes on the wire, without the header. */
 export type RawRequest = {
@@ -21,6 +22,7 @@ export type RawRequest = {
 /** More refusals at once could fill the receive queue, and that ends the process. */
 const MAX_REQUESTS = 128;
 
+const HEADER_BYTES = 16;
 const NLMSG_ERROR = 2;
 const NLM_F_REQUEST = 1;
 const NLM_F_ACK = 4;
@@ -102,17 +104,21 @@ export class BatchSocket {
   }
 
   #format(requests: readonly RawRequest[], firstSequence: number): Buffer {
-    const parts = requests.flatMap(({ type, flags, payload }, index) => {
+    const length = requests.reduce((sum, { payload }) => sum + HEADER_BYTES + payload.length, 0);
+    const datagram = Buffer.alloc(length);
+    let at = 0;
+    for (const [index, { type, flags, payload }] of requests.entries()) {
       const ack = index === requests.length - 1 ? NLM_F_ACK : 0;
-      return formatMessage({
-        type,
-        flags: flags | NLM_F_REQUEST | ack,
-        seq: firstSequence + index,
-        port: this.#port,
-        data: payload,
-      });
-    });
-    return Buffer.concat(parts);
+      // struct nlmsghdr
+      write32(datagram, HEADER_BYTES + payload.length, at);
+      write16(datagram, type, at + 4);
+      write16(datagram, flags | NLM_F_REQUEST | ack, at + 6);
+      write32(datagram, firstSequence + index, at + 8);
+      write32(datagram, this.#port, at + 12);
+      payload.copy(datagram, at + HEADER_BYTES);
+      at += HEADER_BYTES + payload.length;
+    }
+    return datagram;
   }
 
   #read(datagram: Buffer): void {

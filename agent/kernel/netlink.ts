@@ -16,7 +16,6 @@ import {
   formatAttribute,
   getU32,
   parseAttributes,
-  putU32,
   type RtNetlinkSocket,
   rt,
 } from 'netlink';
@@ -24,7 +23,7 @@ import { ADDRESS_BITS, type Address, addressParts, formatAddress } from '../../p
 import { BatchSocket, type RawRequest } from './netlink-batch.ts';
 import { UnreadableError } from './unreadable-error.ts';
 
-export { putU32, type RawRequest };
+export type { RawRequest };
 
 /** One message of a dump. */
 export type Message = {
@@ -262,17 +261,13 @@ export function readAddress(data: Buffer): Address {
 
 /** The bytes of an address, in network order. */
 export function addressBytes(address: Address): Buffer {
+  if (!address.includes(':')) return Buffer.from(address.split('.').map(Number)); // the quick way
   const { family, bits } = addressParts(address);
   return Buffer.from(bits.toString(16).padStart(ADDRESS_BITS[family] / 4, '0'), 'hex');
-}
-
-/** struct rtattr: length with itself, type, value, up to the next border of four bytes. */
-export function attribute(type: number, data: Buffer): Buffer {
-  return Buffer.concat(formatAttribute({ type, data }));
 }
 
 /** IFLA_LINKINFO for a new link of this kind. `linux:include/uapi/linux/if_link.h` */
 export function linkKind(kind: string): Buffer {
   const IFLA_INFO_KIND = 1;
-  return attribute(IFLA_INFO_KIND, Buffer.from(`${kind}\0`));
+  return Buffer.concat(formatAttribute({ type: IFLA_INFO_KIND, data: Buffer.from(`${kind}\0`) }));
 }

@@ -14,14 +14,13 @@ import {
   prefixOf,
 } from '../../protocol/net.ts';
 import { type DesiredRoute, type ObservedRoute, ROUTE_PROTOCOL } from '../state.ts';
+import { write16, write32 } from './native-order.ts';
 import {
   AF_INET,
   AF_INET6,
   addressBytes,
-  attribute,
   type Message,
   type Netlink,
-  putU32,
   type RawRequest,
   readAddress,
   readNumber,
@@ -46,6 +45,8 @@ const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
 const NLM_F_REPLACE = 0x100;
 const NLM_F_CREATE = 0x400;
+const RTMSG_BYTES = 12;
+const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 
@@ -108,51 +109,64 @@ export function parseRoute({ header, attributes }: Message, family: Family) {
  * @param index of the route's link; undefined for `unreachable`
  */
 export function replaceRoute(route: DesiredRoute, index?: number): RawRequest {
-  const source = route.kind === 'device' ? route.source : undefined;
+  const isDevice = route.kind === 'device';
+  const scope = isDevice && familyOf(route.prefix) === 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  const more: [number, number | Buffer][] = [];
+  if (index !== undefined) more.push([RTA_OIF, index]);
+  if (isDevice && route.source !== undefined) more.push([RTA_PREFSRC, addressBytes(route.source)]);
   return {
     type: RTM_NEWROUTE,
     flags: NLM_F_CREATE | NLM_F_REPLACE,
-    payload: Buffer.concat([
-      header(route, {
-        scope: route.kind === 'device' && familyOf(route.prefix) === 4 ? RT_SCOPE_LINK : 0,
-        type: route.kind === 'device' ? RTN_UNICAST : RTN_UNREACHABLE,
-      }),
-      ...keyAttributes(route),
-      ...(index === undefined ? [] : [numberAttribute(RTA_OIF, index)]),
-      ...(source === undefined ? [] : [attribute(RTA_PREFSRC, addressBytes(source))]),
-    ]),
+    payload: format(route, { scope, type: isDevice ? RTN_UNICAST : RTN_UNREACHABLE, more }),
   };
 }
 
 /** Names it by prefix, metric and our protocol number, so that no other program's can go. */
 export function removeRoute(route: DesiredRoute): RawRequest {
-  const any = { scope: RT_SCOPE_NOWHERE, type: RTN_UNSPEC };
-  return {
-    type: RTM_DELROUTE,
-    flags: 0,
-    payload: Buffer.concat([header(route, any), ...keyAttributes(route)]),
-  };
+  const any = { scope: RT_SCOPE_NOWHERE, type: RTN_UNSPEC, more: [] };
+  return { type: RTM_DELROUTE, flags: 0, payload: format(route, any) };
 }
 
-/** struct rtmsg: family, length of destination and source, TOS, table, protocol, scope, type. */
-function header(
-  { prefix }: DesiredRoute,
-  { scope, type }: { readonly scope: number; readonly type: number },
+/**
+ * struct rtmsg (family, length of destination and source, TOS, table, protocol, scope, type,
+ * flags), then attributes: struct rtattr (length with itself, type), value. In one buffer,
+ * because there may be 10,000.
+ */
+function format(
+  { prefix, metric }: DesiredRoute,
+  {
+    scope,
+    type,
+    more,
+  }: {
+    readonly scope: number;
+    readonly type: number;
+    readonly more: readonly (readonly [attribute: number, value: number | Buffer])[];
+  },
 ): Buffer {
-  const family = familyOf(prefix) === 6 ? AF_INET6 : AF_INET;
-  const bytes = [family, prefixLength(prefix), 0, 0, MAIN_TABLE, ROUTE_PROTOCOL, scope, type];
-  return Buffer.from([...bytes, 0, 0, 0, 0]); // no flags
-}
-
-function keyAttributes({ prefix, metric }: DesiredRoute): Buffer[] {
-  return [
-    attribute(RTA_DST, addressBytes(networkAddress(prefix))),
-    numberAttribute(RTA_PRIORITY, metric),
+  const attributes = [
+    [RTA_DST, addressBytes(networkAddress(prefix))] as const,
+    [RTA_PRIORITY, metric] as const,
+    ...more,
   ];
-}
-
-function numberAttribute(type: number, value: number): Buffer {
-  return attribute(type, putU32(value));
+  const sizeOf = (value: number | Buffer) => 4 + (typeof value === 'number' ? 4 : value.length);
+  const size = attributes.reduce((sum, [, value]) => sum + sizeOf(value), RTMSG_BYTES);
+  const payload = Buffer.alloc(size);
+  payload[0] = familyOf(prefix) === 6 ? AF_INET6 : AF_INET;
+  payload[1] = prefixLength(prefix);
+  payload[4] = MAIN_TABLE;
+  payload[5] = ROUTE_PROTOCOL;
+  payload[6] = scope;
+  payload[7] = type;
+  let at = RTMSG_BYTES;
+  for (const [attribute, value] of attributes) {
+    write16(payload, sizeOf(value), at);
+    write16(payload, attribute, at + 2);
+    if (typeof value === 'number') write32(payload, value, at + 4);
+    else value.copy(payload, at + 4);
+    at += sizeOf(value);
+  }
+  return payload;
 }
 
 function readPrefix(
