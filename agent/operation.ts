@@ -21,7 +21,16 @@ export function provides(operation: Operation): Resource[] {
     case 'set-link':
       return [`up ${operation.link}`];
     case 'add-address':
-      return [`address ${operation.address.slice(0, operation.address.indexOf('/'))}`];
+      return [
+        `address ${operation.address.slice(0, operation.address.indexOf('/'))}`,
+        `addresses of ${operation.link}`,
+      ];
+    case 'replace-route':
+      return operation.route.kind === 'unreachable' ? [`backstop ${operation.route.prefix}`] : [];
+    case 'remove-route':
+      return operation.route.kind === 'device'
+        ? [`absence of route ${operation.route.prefix}`]
+        : [];
     case 'set-firewall':
       return ['firewall'];
     case 'set-sysctl':
@@ -34,6 +43,9 @@ export function provides(operation: Operation): Resource[] {
 /**
  * What must not have failed before. Forwarding waits for the firewall: policy before traffic.
  * IPv6 forwarding also waits for accept_ra: else a WAN that lives by advertisements goes dark.
+ * A way into the tunnel waits for its backstop, and a backstop stays while the way is there. An
+ * address stays until its successor is there: with the last IPv4 address of a link go all its
+ * IPv4 routes (`linux:net/ipv4/fib_frontend.c`, fib_inetaddr_event).
  */
 export function needs(operation: Operation): Resource[] {
   switch (operation.kind) {
@@ -49,8 +61,20 @@ export function needs(operation: Operation): Resource[] {
       const { route } = operation;
       if (route.kind === 'unreachable') return [];
       const source = route.source === undefined ? [] : [`address ${route.source}`];
-      return [`link ${route.link}`, `device ${route.link}`, `up ${route.link}`, ...source];
+      return [
+        `backstop ${route.prefix}`,
+        `link ${route.link}`,
+        `device ${route.link}`,
+        `up ${route.link}`,
+        ...source,
+      ];
     }
+    case 'remove-route':
+      return operation.route.kind === 'device'
+        ? []
+        : [`absence of route ${operation.route.prefix}`];
+    case 'remove-address':
+      return [`addresses of ${operation.link}`];
     case 'set-sysctl': {
       const isRouter = operation.key === 'net/ipv6/conf/all/forwarding';
       return ['firewall', ...(isRouter ? ['router advertisements'] : [])];
