@@ -103,6 +103,11 @@ export const LAYERS: readonly Layer[] = [
     because: '`culvert agent …` is the agent, loaded for those commands',
   },
   {
+    in: 'scripts/bench-routes.ts',
+    ours: ['agent/kernel/kernel.ts', 'agent/state.ts', 'protocol/'],
+    because: 'it measures the adapter itself',
+  },
+  {
     in: 'scripts/',
     ours: ['scripts/', 'test/lab/', 'protocol/'],
     because: 'the demo is a lab that stays up, driven through the CLI like any installation',
@@ -271,6 +276,7 @@ export const NODE_DOORS: readonly Door[] = [
   {
     name: 'node:http',
     to: [
+      'agent/metrics-listener.ts',
       'agent/run.ts',
       'agent/status-socket.ts',
       'control-plane/serve.ts',
