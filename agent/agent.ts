@@ -15,7 +15,9 @@ import { desire, type LocalSettings, SYSCTL_INTEREST, type Wish } from './desire
 import { explain } from './explain.ts';
 import { type Member, wireguardPublicKey } from './identity.ts';
 import type { Logger } from './log.ts';
+import { type LearntEndpoints, learnEndpoints } from './learnt-endpoints.ts';
 import { Loop, type LoopTimes } from './loop.ts';
+import type { ReconcileCounters } from './metrics.ts';
 import { type Outcome, reconcile } from './reconcile.ts';
 import type { Kernel, Observed, Operation } from './state.ts';
 import type { StateFile } from './state-file.ts';
@@ -54,6 +56,8 @@ export class Agent {
   #outcome: Outcome | undefined;
   /** What the last pass was planned from; a newer one may have been accepted meanwhile. */
   #passedFor: Configuration | undefined;
+  #counters: ReconcileCounters = { passes: 0, failures: 0, seconds: 0 };
+  #learntEndpoints: LearntEndpoints = new Map();
   #reported: { readonly text: string; readonly at: number } | undefined;
 
   /** Begins at once: what is on disk is applied before anybody is asked. */
@@ -63,7 +67,7 @@ export class Agent {
     for (const reason of problems) options.logger.warn({ reason }, 'passed over a state file');
     this.#configuration = configuration;
     this.#loop = new Loop({
-      pass: () => this.#pass(),
+      pass: () => this.#countedPass(),
       onOutcome: (outcome) => this.#conclude(outcome),
       logger: options.logger,
       random: options.random,
@@ -91,6 +95,10 @@ export class Agent {
       outcome: this.#outcome,
       nowMilliseconds: this.#options.now(),
     });
+  }
+
+  counters(): ReconcileCounters {
+    return this.#counters;
   }
 
   /** Ends the agent and leaves the kernel as it is: forwarding goes on. */
@@ -171,6 +179,25 @@ export class Agent {
     this.#loop.wake();
   }
 
+  async #countedPass(): Promise<Outcome> {
+    const start = this.#options.now();
+    let isFailure = true;
+    try {
+      const outcome = await this.#pass();
+      isFailure = outcome.failures.length > 0;
+      return outcome;
+    } finally {
+      const { passes, failures, seconds } = this.#counters;
+      // The clock may be set back meanwhile, and a counter never goes down.
+      const spent = Math.max(0, this.#options.now() - start) / 1000;
+      this.#counters = {
+        passes: passes + 1,
+        failures: failures + Number(isFailure),
+        seconds: seconds + spent,
+      };
+    }
+  }
+
   async #pass(): Promise<Outcome> {
     const configuration = this.#configuration;
     this.#passedFor = configuration;
@@ -184,7 +211,9 @@ export class Agent {
 
   #wish(configuration: Configuration | undefined, observed: Observed): Wish | undefined {
     if (configuration === undefined) return undefined;
-    return desire({ configuration, local: this.#local(), observed });
+    const learntEndpoints = learnEndpoints(this.#learntEndpoints, observed, this.#options.now());
+    this.#learntEndpoints = learntEndpoints;
+    return desire({ configuration, local: this.#local(), observed, learntEndpoints });
   }
 
   #local(): LocalSettings {

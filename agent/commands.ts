@@ -69,7 +69,7 @@ export function joinCommand(options: JoinCommandOptions): Promise<number> {
       name: expectOption('--name', parseName(options.name ?? nameFromHost(hostname()))),
       listenPort: options.listenPort ?? DEFAULT_LISTEN_PORT,
       interfaceBase: options.interface ?? 'culvert',
-      endpoint: expectEndpoint(options.endpoint),
+      endpoint: expectEndpoint('--endpoint', options.endpoint),
       proposedPrefixes: options.propose.map((text) => expectPrefix(text)),
     };
     if (!(await isFit())) return PRECONDITION;
@@ -82,11 +82,16 @@ export function joinCommand(options: JoinCommandOptions): Promise<number> {
   });
 }
 
-export function runCommand({ stateDirectory, runDirectory }: Directories): Promise<number> {
+export type RunCommandOptions = Directories & { readonly metrics?: string | undefined };
+
+export function runCommand(options: RunCommandOptions): Promise<number> {
   return answer(async () => {
+    const { stateDirectory, runDirectory } = options;
+    const metrics = expectEndpoint('--metrics', options.metrics);
     const member = expectMember(loadIdentity(stateDirectory));
     if (!(await isFit())) return PRECONDITION;
-    return await runAgent({ member, stateDirectory, runDirectory, logger: createLogger('stdout') });
+    const logger = createLogger('stdout');
+    return await runAgent({ member, stateDirectory, runDirectory, metrics, logger });
   });
 }
 
@@ -202,8 +207,8 @@ function expectOption<T>(option: string, parsed: Parsed<T>): T {
   return parsed.value;
 }
 
-function expectEndpoint(text: string | undefined): Endpoint | undefined {
-  return text === undefined ? undefined : expectOption('--endpoint', parseEndpoint(text));
+function expectEndpoint(option: string, text: string | undefined): Endpoint | undefined {
+  return text === undefined ? undefined : expectOption(option, parseEndpoint(text));
 }
 
 function expectPrefix(text: string): Prefix {

@@ -8,6 +8,7 @@
 import { X509Certificate } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import type { Server } from 'node:http';
+import type { Endpoint } from '../protocol/endpoint.ts';
 import { type Address, canonicalAddress } from '../protocol/net.ts';
 import { Agent } from './agent.ts';
 import { createCertificateRequest } from './certificate-request.ts';
@@ -18,6 +19,8 @@ import { identityKey, type Member, removeState, saveIdentity } from './identity.
 import { startMonitor } from './kernel/monitor.ts';
 import { restoreHost } from './leave.ts';
 import type { Logger } from './log.ts';
+import { formatMetrics } from './metrics.ts';
+import { serveMetrics } from './metrics-listener.ts';
 import { StateFile } from './state-file.ts';
 import { serveStatus } from './status-socket.ts';
 import { SysctlJournal } from './sysctl-journal.ts';
@@ -26,6 +29,8 @@ export type RunOptions = {
   readonly member: Member;
   readonly stateDirectory: string;
   readonly runDirectory: string;
+  /** Where to serve metrics over TCP, beside the local socket. */
+  readonly metrics?: Endpoint | undefined;
   readonly logger: Logger;
 };
 
@@ -82,7 +87,16 @@ export async function runAgent(options: RunOptions): Promise<number> {
     now: Date.now,
     random: Math.random,
   });
-  const status = await serveStatus(runDirectory, () => agent.status());
+  const metrics = () =>
+    formatMetrics({
+      status: agent.status(),
+      reconcile: agent.counters(),
+      certificateExpirySeconds: expiryOf(member.membership.certificate) / 1000,
+    });
+  const servers = [
+    await serveStatus(runDirectory, { status: () => agent.status(), metrics }),
+    ...(await metricsServers(options, metrics)),
+  ];
   const monitor = startMonitor({
     wake: () => agent.wake(),
     onExit: (program, reason) => logger.warn({ program, reason }, 'kernel monitor ended'),
@@ -98,7 +112,7 @@ export async function runAgent(options: RunOptions): Promise<number> {
   clearInterval(renewal);
   monitor.stop();
   await agent.stop();
-  await closed(status);
+  await Promise.all(servers.map(closed));
   if (reason === 'removed') {
     for (const problem of await restoreHost(kernel, journal)) {
       logger.warn({ problem }, 'cannot put everything back');
@@ -137,6 +151,25 @@ async function renewWhenDue(agent: Agent, member: Member): Promise<void> {
   const end = Date.parse(certificate.validTo);
   if (end - Date.now() > (end - begin) * RENEWAL_REMAINDER) return;
   agent.renew(await createCertificateRequest(identityKey(member)));
+}
+
+/** An address that cannot be had costs the metrics, not the agent. */
+async function metricsServers(
+  { metrics: endpoint, logger }: RunOptions,
+  metrics: () => string,
+): Promise<Server[]> {
+  if (endpoint === undefined) return [];
+  try {
+    return [await serveMetrics(endpoint, metrics)];
+  } catch (error) {
+    logger.warn({ endpoint, err: error }, 'cannot serve metrics there; the local socket has them');
+    return [];
+  }
+}
+
+/** Unix milliseconds. */
+function expiryOf(certificate: string): number {
+  return Date.parse(new X509Certificate(certificate).validTo);
 }
 
 function closed(server: Server): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * How `culvert agent status` asks the running agent: HTTP on a Unix socket that only the
- * agent's user may open.
+ * agent's user may open. `/status` is for the command, `/metrics` for a collector.
  *
  * @module
  */
@@ -8,21 +8,32 @@ import { chmodSync, rmSync } from 'node:fs';
 import { createServer, get, type Server } from 'node:http';
 import { join } from 'node:path';
 import { makePrivateDirectory } from './durable-file.ts';
+import { METRICS_CONTENT_TYPE } from './metrics.ts';
 import type { AgentStatus } from './status.ts';
 
 const TIMEOUT_MILLISECONDS = 5_000;
 
 const socketPath = (runDirectory: string) => join(runDirectory, 'agent.sock');
 
+type Answer = { readonly type: string; readonly text: () => string };
+
 /** Serves until closed. The host lock is held already, so a socket found here is a dead one. */
-export function serveStatus(runDirectory: string, status: () => AgentStatus): Promise<Server> {
+export function serveStatus(
+  runDirectory: string,
+  agent: { readonly status: () => AgentStatus; readonly metrics: () => string },
+): Promise<Server> {
   makePrivateDirectory(runDirectory);
   const path = socketPath(runDirectory);
+  const answers: Readonly<Record<string, Answer>> = {
+    'GET /status': { type: 'application/json', text: () => JSON.stringify(agent.status()) },
+    'GET /metrics': { type: METRICS_CONTENT_TYPE, text: agent.metrics },
+  };
   rmSync(path, { force: true });
   const server = createServer((request, response) => {
-    const isKnown = request.method === 'GET' && request.url === '/status';
-    response.writeHead(isKnown ? 200 : 404, { 'content-type': 'application/json' });
-    response.end(isKnown ? JSON.stringify(status()) : '{}');
+    const answer = answers[`${request.method} ${request.url}`];
+    const type = answer?.type ?? 'application/json';
+    response.writeHead(answer === undefined ? 404 : 200, { 'content-type': type });
+    response.end(answer?.text() ?? '{}');
   });
   return new Promise((resolve, reject) => {
     server.on('error', reject);

@@ -52,12 +52,14 @@ export function addAgentCommands(program: Command, surroundings: Surroundings): 
     addCommand(noun, 'run', {
       summary: 'Keep this machine as the control plane says, until it is told to stop',
       description: 'Forwarding goes on when it stops.',
-      examples: ['agent run', 'agent run --state-directory /var/lib/culvert/second'],
+      examples: ['agent run', 'agent run --metrics 127.0.0.1:9586'],
     }),
-  ).action(async (options: Directories) => {
-    const { runCommand } = await import('../agent/commands.ts');
-    exit(await runCommand(options));
-  });
+  )
+    .option('--metrics <endpoint>', 'where to serve Prometheus metrics (default: the socket only)')
+    .action(async (options: Directories & { readonly metrics?: string }) => {
+      const { runCommand } = await import('../agent/commands.ts');
+      exit(await runCommand(options));
+    });
 
   withJson(
     addCommand(noun, 'status', {
