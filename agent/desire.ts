@@ -25,6 +25,7 @@ import {
 import { PrefixTable } from '../protocol/prefix-table.ts';
 import { clampRules } from './firewall-rules.ts';
 import { type Protected, whyHeld } from './guard.ts';
+import type { LearntEndpoints } from './learnt-endpoints.ts';
 import { isOurs } from './plan.ts';
 import {
   ALIAS_PREFIX,
@@ -68,14 +69,17 @@ export const SYSCTL_INTEREST: readonly string[] = [
   'net/ipv6/conf/*/forwarding',
 ];
 
+/** @param learntEndpoints where peers were heard from; goes before what the configuration says */
 export function desire({
   configuration,
   local,
   observed,
+  learntEndpoints = new Map(),
 }: {
   readonly configuration: Configuration;
   readonly local: LocalSettings;
   readonly observed: Observed;
+  readonly learntEndpoints?: LearntEndpoints;
 }): Wish {
   const entries = [...configuration.entries.values()];
   const networks = entries.filter((entry) => entry.kind === 'interface');
@@ -92,6 +96,7 @@ export function desire({
       local,
       observed,
       connected,
+      learntEndpoints,
     });
   });
   const interfaces = parts.map((part) => part.wanted);
@@ -120,6 +125,7 @@ type NetworkInput = {
   readonly local: LocalSettings;
   readonly observed: Observed;
   readonly connected: PrefixTable<string>;
+  readonly learntEndpoints: LearntEndpoints;
 };
 
 type NetworkPart = {
@@ -151,7 +157,7 @@ function desireNetwork(input: NetworkInput): NetworkPart {
       addresses: own.addresses.map(hostPrefix),
       listenPort: own.listenPort,
       publicKey: local.publicKey,
-      peers: desiredPeers(peers, allowed),
+      peers: desiredPeers(peers, allowed, input.learntEndpoints),
     },
     routes: [
       ...allowed.map(({ prefix, via }) => ({ prefix, isCarried: via !== undefined })),
@@ -165,7 +171,11 @@ function desireNetwork(input: NetworkInput): NetworkPart {
   };
 }
 
-function desiredPeers(peers: readonly PeerEntry[], routes: readonly RouteEntry[]): DesiredPeer[] {
+function desiredPeers(
+  peers: readonly PeerEntry[],
+  routes: readonly RouteEntry[],
+  learntEndpoints: LearntEndpoints,
+): DesiredPeer[] {
   const prefixesVia = Map.groupBy(routes, (route) => route.via);
   return peers.map(({ publicKey, overlayAddresses, endpoint, keepaliveSeconds }) => ({
     publicKey,
@@ -173,7 +183,8 @@ function desiredPeers(peers: readonly PeerEntry[], routes: readonly RouteEntry[]
       ...overlayAddresses.map(hostPrefix),
       ...(prefixesVia.get(publicKey) ?? []).map((route) => route.prefix),
     ],
-    endpoint: endpoint as Endpoint | undefined, // an absent member reads as undefined
+    // An absent member reads as undefined.
+    endpoint: learntEndpoints.get(publicKey)?.endpoint ?? (endpoint as Endpoint | undefined),
     keepaliveSeconds,
   }));
 }

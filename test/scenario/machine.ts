@@ -104,6 +104,8 @@ export class Machine {
         return this.#show(args);
       case 'changes':
         return this.#changes();
+      case 'hear':
+        return await this.#hear(args);
       case 'log':
         return this.#log.splice(0);
       default:
@@ -234,6 +236,20 @@ export class Machine {
     const fresh = this.kernel.applied.slice(this.#seen);
     this.#seen = this.kernel.applied.length;
     return fresh.map((operation) => explain(operation, this.#options.nameOf));
+  }
+
+  /** `hear NAME ENDPOINT`: the machine of this name sends a packet from there. */
+  async #hear([name, endpoint = '']: readonly string[]): Promise<string[]> {
+    const { devices } = await this.kernel.observe({ sysctls: [] });
+    for (const { link, peers } of devices) {
+      const peer = peers.find(
+        ({ publicKey }) => this.#options.nameOf(publicKey) === `<${name} key>`,
+      );
+      if (peer === undefined) continue;
+      this.kernel.hear(link, peer.publicKey, { endpoint: expectParsed(parseEndpoint(endpoint)) });
+    }
+    this.#agent?.wake();
+    return [];
   }
 
   /** What other programs and people do to a host. */
