@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Host } from './host.ts';
 import { CHECKOUT, Lab } from './lab.ts';
 import type { Machine, Started } from './machine.ts';
 import { build, type Topology } from './topology.ts';
@@ -57,11 +58,17 @@ describe('README.md', () => {
     }
 
     expect(commands).toHaveLength(10);
-    await eventually(
-      async () =>
-        (await lab.machine('phone').run(['ping', '-c1', '-W1', '10.2.0.10'])) || undefined,
-      { ms: 20_000, what: 'the database to answer the phone' },
-    );
+    const [phone, database] = await Promise.all([
+      Host.start(lab.machine('phone')),
+      Host.start(lab.machine('database')),
+    ]);
+    await eventually(() => phone.ping('10.2.0.10', 7).then(() => true), {
+      ms: 20_000,
+      what: 'the database to answer the phone',
+    });
+    expect(await database.sourceOfPing(7)).toBe('10.1.0.10');
+    await database.ping('10.1.0.10', 8);
+    expect(await phone.sourceOfPing(8)).toBe('10.2.0.10');
   });
 
   test('shows commands to look around, which work on the machines it names', async () => {
