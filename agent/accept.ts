@@ -9,6 +9,7 @@
 import { applyDelta, type Configuration, receiveConfiguration } from '../protocol/configuration.ts';
 import type { ControlPlaneMessage } from '../protocol/message.ts';
 import { type Parsed, refuse } from '../protocol/parsed.ts';
+import { whyTooSmall } from './shrink-guard.ts';
 
 export type ConfigurationMessage = Extract<
   ControlPlaneMessage,
@@ -20,31 +21,43 @@ export type Verdict =
   /** The message is no use, but a whole configuration would be. */
   | { readonly kind: 'ask-whole'; readonly reason: string }
   /** What the agent holds stands, and somebody should look. */
-  | { readonly kind: 'hold'; readonly reason: string };
+  | {
+      readonly kind: 'hold';
+      readonly reason: string;
+      /** Whole and sound: a person at this host may say yes to it. */
+      readonly offered?: Configuration;
+    };
 
 export function judge(held: Configuration | undefined, message: ConfigurationMessage): Verdict {
   const { epoch, revision } = message.type === 'current' ? message.version : message;
-  const reason = held === undefined ? undefined : whyNotAfter(held, epoch, revision);
-  if (reason !== undefined) return { kind: 'hold', reason };
+  if (epoch === held?.epoch && revision < held.revision) {
+    const reason = `the control plane went back from revision ${held.revision} to ${revision}`;
+    return { kind: 'hold', reason };
+  }
   const received = receive(held, message);
-  return received.ok
-    ? { kind: 'accept', configuration: received.value }
-    : message.type === 'configuration'
+  if (!received.ok) {
+    return message.type === 'configuration'
       ? { kind: 'hold', reason: received.message } // the whole one again would be no better
       : { kind: 'ask-whole', reason: received.message };
+  }
+  const configuration = received.value;
+  const doubt = held === undefined ? undefined : whyDoubted(held, configuration, message.type);
+  return doubt === undefined
+    ? { kind: 'accept', configuration }
+    : { kind: 'hold', reason: doubt, offered: configuration };
 }
 
-function whyNotAfter(held: Configuration, epoch: string, revision: number): string | undefined {
-  if (epoch !== held.epoch) {
-    return (
-      `the control plane is in epoch "${epoch}" and this agent holds one of "${held.epoch}"; ` +
-      'if it was set up again on purpose, run "culvert agent leave" and join again'
-    );
+function whyDoubted(
+  held: Configuration,
+  next: Configuration,
+  type: ConfigurationMessage['type'],
+): string | undefined {
+  const remedy = `if that is meant, run here: culvert agent accept ${next.revision}`;
+  if (next.epoch !== held.epoch) {
+    return `revision ${next.revision} is of epoch "${next.epoch}", not "${held.epoch}"; ${remedy}`;
   }
-  if (revision < held.revision) {
-    return `the control plane went back from revision ${held.revision} to ${revision}`;
-  }
-  return undefined;
+  const loss = type === 'configuration' ? whyTooSmall(held, next) : undefined;
+  return loss === undefined ? undefined : `revision ${next.revision}: ${loss}; ${remedy}`;
 }
 
 function receive(
@@ -55,6 +68,7 @@ function receive(
   if (held === undefined) return refuse('nothing is held that it could start from');
   if (message.type === 'delta') return applyDelta(held, message);
   const { digest, revision } = message.version;
+  if (message.version.epoch !== held.epoch) return refuse('what is held is of another epoch');
   if (digest !== held.digest) return refuse('what is held has another digest');
   return { ok: true, value: { ...held, revision } };
 }

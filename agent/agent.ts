@@ -53,6 +53,8 @@ export class Agent {
   /** The one before, which still names peers that were removed. */
   #previous: Configuration | undefined;
   #refused: string | undefined;
+  /** What was refused last, when a person may accept it. */
+  #offered: Configuration | undefined;
   #outcome: Outcome | undefined;
   /** What the last pass was planned from; a newer one may have been accepted meanwhile. */
   #passedFor: Configuration | undefined;
@@ -99,6 +101,19 @@ export class Agent {
 
   counters(): ReconcileCounters {
     return this.#counters;
+  }
+
+  /**
+   * A person at this host says yes to the configuration that is held back.
+   *
+   * @returns why it was not taken; undefined when it was
+   */
+  acceptOffered(revision: number): string | undefined {
+    const offered = this.#offered;
+    if (offered === undefined) return 'nothing is held back';
+    if (offered.revision !== revision) return `revision ${offered.revision} is held back`;
+    this.#accept(offered);
+    return this.#refused;
   }
 
   /** Ends the agent and leaves the kernel as it is: forwarding goes on. */
@@ -154,6 +169,7 @@ export class Agent {
       return;
     }
     this.#refused = verdict.reason;
+    this.#offered = verdict.offered;
     const { reason } = verdict;
     this.#options.logger.warn({ reason }, 'configuration refused; the one before stands');
   }
@@ -175,6 +191,7 @@ export class Agent {
       this.#options.logger.info({ revision, entries: configuration.entries.size }, 'accepted');
     }
     this.#refused = undefined;
+    this.#offered = undefined;
     this.#configuration = configuration;
     this.#loop.wake();
   }

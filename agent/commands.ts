@@ -34,7 +34,7 @@ import { plan } from './plan.ts';
 import { runAgent } from './run.ts';
 import { StateFile } from './state-file.ts';
 import { peerNames } from './status.ts';
-import { askStatus } from './status-socket.ts';
+import { askAccept, askStatus } from './status-socket.ts';
 import { formatStatus } from './status-text.ts';
 import { SysctlJournal } from './sysctl-journal.ts';
 
@@ -103,6 +103,25 @@ export function statusCommand({ json, runDirectory }: PrintOptions): Promise<num
       return FAILED;
     }
     print(json ? JSON.stringify(status, null, 2) : formatStatus(status));
+    return DONE;
+  });
+}
+
+export type AcceptCommandOptions = Directories & { readonly revision: number };
+
+/** Says yes to a configuration that the agent holds back. */
+export function acceptCommand({ revision, runDirectory }: AcceptCommandOptions): Promise<number> {
+  return answer(async () => {
+    const answered = await askAccept(runDirectory, revision);
+    if (answered === undefined) {
+      complain('The agent is not running; it is told again when it runs.');
+      return FAILED;
+    }
+    if (answered.refused !== null) {
+      complain(`Cannot accept revision ${revision}: ${answered.refused}`);
+      return FAILED;
+    }
+    print(`Accepted revision ${revision}.`);
     return DONE;
   });
 }

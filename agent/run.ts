@@ -94,7 +94,11 @@ export async function runAgent(options: RunOptions): Promise<number> {
       certificateExpirySeconds: expiryOf(member.membership.certificate) / 1000,
     });
   const servers = [
-    await serveStatus(runDirectory, { status: () => agent.status(), metrics }),
+    await serveStatus(runDirectory, {
+      status: () => agent.status(),
+      metrics,
+      accept: (revision) => agent.acceptOffered(revision),
+    }),
     ...(await metricsServers(options, metrics)),
   ];
   const monitor = startMonitor({

@@ -71,6 +71,19 @@ export function addAgentCommands(program: Command, surroundings: Surroundings): 
     exit(await statusCommand({ ...options, json }));
   });
 
+  withDirectories(
+    addCommand(noun, 'accept', {
+      summary: 'Say yes to a configuration that the agent holds back',
+      description: '"agent status" says what is held back and why.',
+      examples: ['agent accept 112'],
+    }),
+  )
+    .argument('<revision>', 'as "agent status" shows it', parseCount)
+    .action(async (revision: number, options: Directories) => {
+      const { acceptCommand } = await import('../agent/commands.ts');
+      exit(await acceptCommand({ ...options, revision }));
+    });
+
   withJson(
     addCommand(noun, 'plan', {
       summary: 'Show what the agent would change on this machine, and change nothing',

@@ -125,6 +125,8 @@ export class Machine {
         return [];
       case 'status':
         return this.#agent === undefined ? ['(not running)'] : this.#statusLines();
+      case 'accept':
+        return [this.#agent?.acceptOffered(Number(args[0])) ?? 'accepted'];
       case 'leave':
         return await this.#leave();
       default:

@@ -44,11 +44,39 @@ describe('judge()', () => {
     expect(judge(HELD, other).kind).toBe('ask-whole');
   });
 
-  test('holds what goes back in the sequence or belongs to another epoch', () => {
+  test('holds what goes back in the sequence, and nobody may accept it', () => {
     const back = judge(HELD, whole(configuration(ENTRIES, 6)));
     expect(back).toEqual({ kind: 'hold', reason: expect.stringContaining('from revision 7 to 6') });
-    const other = judge(HELD, { ...whole(NEXT), epoch: 'e2' });
-    expect(other).toEqual({ kind: 'hold', reason: expect.stringContaining('culvert agent leave') });
+  });
+
+  test('holds another epoch until a person accepts it, and asks for it whole', () => {
+    const other = judge(HELD, { ...whole(NEXT), epoch: 'e2', revision: 1 });
+    expect(other).toEqual({
+      kind: 'hold',
+      reason:
+        'revision 1 is of epoch "e2", not "e1"; ' +
+        'if that is meant, run here: culvert agent accept 1',
+      offered: { ...NEXT, epoch: 'e2', revision: 1 },
+    });
+    const delta = { type: 'delta' as const, ...mutable(deltaBetween(HELD, NEXT)) };
+    expect(judge(HELD, { ...delta, epoch: 'e2' }).kind).toBe('ask-whole');
+    const version = { epoch: 'e2', revision: 9, digest: HELD.digest };
+    expect(judge(HELD, { type: 'current', version }).kind).toBe('ask-whole');
+  });
+
+  test('holds a whole configuration that takes most away, and takes a delta that does', () => {
+    const many = Array.from({ length: 7 }, (_, index) => route(`10.${20 + index}.0.0/16`, 'plant'));
+    const large = configuration([...ENTRIES, ...many], 7);
+    const small = configuration(ENTRIES, 8);
+    expect(judge(large, whole(small))).toEqual({
+      kind: 'hold',
+      reason:
+        'revision 8: it takes away 7 of 11 routes; ' +
+        'if that is meant, run here: culvert agent accept 8',
+      offered: small,
+    });
+    const delta = { type: 'delta' as const, ...mutable(deltaBetween(large, small)) };
+    expect(judge(large, delta)).toEqual({ kind: 'accept', configuration: small });
   });
 });
 

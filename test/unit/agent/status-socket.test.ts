@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { serveMetrics } from '../../../agent/metrics-listener.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
-import { askStatus, serveStatus } from '../../../agent/status-socket.ts';
+import { askAccept, askStatus, serveStatus } from '../../../agent/status-socket.ts';
 import { parseEndpoint } from '../../../protocol/endpoint.ts';
 import { expectParsed } from '../../../protocol/parsed.ts';
 
@@ -28,12 +28,25 @@ afterEach(() => {
 
 describe('serveStatus()', () => {
   beforeEach(async () => {
-    const agent = { status: () => STATUS, metrics: () => METRICS };
+    const accept = (revision: number) => (revision === 12 ? undefined : 'nothing is held back');
+    const agent = { status: () => STATUS, metrics: () => METRICS, accept };
     servers.push(await serveStatus(directory, agent));
   });
 
   test('answers the command with the status', async () => {
     expect(await askStatus(directory)).toEqual(STATUS);
+  });
+
+  test('passes on which revision a person accepts, and the answer', async () => {
+    expect(await askAccept(directory, 12)).toEqual({ refused: null });
+    expect(await askAccept(directory, 13)).toEqual({ refused: 'nothing is held back' });
+    const socketPath = join(directory, 'agent.sock');
+    for (const path of ['/accept/', '/accept/-1', '/accept/12/3', '/accept/x']) {
+      const answered = await fetched({ socketPath, path, method: 'POST' });
+      expect(answered, path).toMatchObject({ status: 404 });
+    }
+    const asGet = await fetched({ socketPath, path: '/accept/12' });
+    expect(asGet).toMatchObject({ status: 404 });
   });
 
   test('answers a collector with the metrics, and nobody with anything else', async () => {

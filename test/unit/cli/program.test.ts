@@ -302,7 +302,7 @@ describe('every command', () => {
       ...['list', 'show', 'create', 'update', 'approve', 'delete'].map((verb) => `route ${verb}`),
       'lookup',
       'status',
-      ...['join', 'run', 'status', 'plan', 'leave'].map((verb) => `agent ${verb}`),
+      ...['join', 'run', 'status', 'accept', 'plan', 'leave'].map((verb) => `agent ${verb}`),
       'control-plane serve',
     ]);
   });
@@ -314,7 +314,7 @@ describe('every command', () => {
     expect(description).toMatch(/\.$/);
     expect(examplesIn(out).length).toBeGreaterThan(0);
     for (const example of examplesIn(out)) expect(example).toMatch(new RegExp(`^${path}\\b`));
-    const hasData = !/^(?:agent (?:join|run|leave)|control-plane serve)$/.test(path);
+    const hasData = !/^(?:agent (?:join|run|accept|leave)|control-plane serve)$/.test(path);
     expect(out.includes('--json')).toBe(hasData);
   });
 
