@@ -211,7 +211,7 @@ async function isFit(): Promise<boolean> {
   return lacking.length === 0;
 }
 
-function expectMember(identity: Identity | undefined): Member {
+export function expectMember(identity: Identity | undefined): Member {
   if (identity?.membership === undefined) {
     throw new IdentityError(
       'Cannot start: this host has not joined; run "culvert agent join" with a join token ' +
@@ -241,14 +241,14 @@ export function nameFromHost(host: string): Name | string {
   return clean.replaceAll(/^-+|-+$/g, '');
 }
 
-function addressesIn(urls: readonly string[]): Address[] {
+export function addressesIn(urls: readonly string[]): Address[] {
   return urls.flatMap(
     (url) => canonicalAddress(new URL(url).hostname.replace(/^\[|\]$/g, '')) ?? [],
   );
 }
 
 /** Turns the failures that a user can meet into a line and an exit status; bugs pass. */
-async function answer(command: () => Promise<number>): Promise<number> {
+export async function answer(command: () => Promise<number>): Promise<number> {
   try {
     return await command();
   } catch (error) {
@@ -275,10 +275,10 @@ const STATUS_OF = new Map<unknown, number>([
   [IdentityError, PRECONDITION],
 ]);
 
-function print(line: string): void {
+export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-function complain(line: string): void {
+export function complain(line: string): void {
   process.stderr.write(`${line}\n`);
 }

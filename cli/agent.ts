@@ -94,6 +94,19 @@ export function addAgentCommands(program: Command, surroundings: Surroundings): 
     exit(await planCommand({ ...options, json }));
   });
 
+  withJson(
+    addCommand(noun, 'doctor', {
+      summary: 'Examine this machine as a router: what is wrong, what shows it, what to do',
+      description:
+        'Changes nothing. Sends echo requests to silent peers and to the default gateway.\n' +
+        'Exit status 1 when something fails.',
+      examples: ['agent doctor', 'agent doctor --json'],
+    }),
+  ).action(async ({ json = false, ...options }: PrintOptions) => {
+    const { doctorCommand } = await import('../agent/doctor-command.ts');
+    exit(await doctorCommand({ ...options, json }));
+  });
+
   withDirectories(
     addCommand(noun, 'leave', {
       summary: 'Put this machine back as it was before it joined',

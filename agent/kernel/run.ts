@@ -17,6 +17,7 @@ import { Secret } from '../../protocol/secret.ts';
 export const PACKAGE_OF = {
   ip: 'iproute2',
   nft: 'nftables',
+  ping: 'iputils-ping',
   systemctl: 'systemd',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',

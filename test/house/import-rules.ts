@@ -99,7 +99,7 @@ export const LAYERS: readonly Layer[] = [
   {
     in: 'cli/agent.ts',
     ours: ['cli/', 'protocol/'],
-    lazily: ['agent/commands.ts'],
+    lazily: ['agent/commands.ts', 'agent/doctor-command.ts'],
     because: '`culvert agent …` is the agent, loaded for those commands',
   },
   {
@@ -228,6 +228,7 @@ export const NODE_DOORS: readonly Door[] = [
       'protocol/digest.ts',
       'agent/certificate-request.ts',
       'agent/control-plane-client.ts',
+      'agent/doctor-facts.ts',
       'agent/firewall-rules.ts',
       'agent/identity.ts',
       'agent/kernel/run.ts',
@@ -243,6 +244,7 @@ export const NODE_DOORS: readonly Door[] = [
   {
     name: 'node:fs',
     to: [
+      'agent/doctor-facts.ts',
       'agent/durable-file.ts',
       'agent/identity.ts',
       'agent/kernel/',
@@ -328,8 +330,12 @@ export const PURE: readonly string[] = [
   'agent/accept.ts',
   'agent/backoff.ts',
   'agent/desire.ts',
+  'agent/doctor-path.ts',
+  'agent/doctor.ts',
   'agent/explain.ts',
+  'agent/finding.ts',
   'agent/firewall-rules.ts',
+  'agent/forward-filter.ts',
   'agent/guard.ts',
   'agent/metrics.ts',
   'agent/operation.ts',
