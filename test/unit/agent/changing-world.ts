@@ -72,8 +72,29 @@ export function gateway(): FakeKernel {
   });
 }
 
-/** Ways into the tunnel behind which no backstop stands, one line each. */
-export function unguarded(lines: readonly string[]): string[] {
+/**
+ * Collects what is wrong in any state from here on: a line that is gone and must not be, a way
+ * into the tunnel behind which no backstop stands.
+ */
+export function watch(kernel: FakeKernel, untouched: readonly string[]): string[] {
+  const faults: string[] = [];
+  kernel.onChange = () => {
+    const lines = kernel.lines();
+    const lost = untouched.filter((line) => !lines.includes(line));
+    faults.push(...lost.map((line) => `lost: ${line}`), ...unguarded(lines));
+  };
+  kernel.onChange();
+  return faults;
+}
+
+/** A link made after forwarding was switched on has it from the start; one made before, later. */
+export function comparable(kernel: FakeKernel): string[] {
+  return kernel
+    .lines()
+    .filter((line) => !line.startsWith('sysctl net/ipv6/conf/culvert0/forwarding'));
+}
+
+function unguarded(lines: readonly string[]): string[] {
   return lines
     .map((line) => /^route (\S+) dev culvert0 /.exec(line)?.[1])
     .filter((to) => to !== undefined && !lines.includes(backstopLine(to)))

@@ -10,7 +10,15 @@ import { type Outcome, reconcile } from '../../../agent/reconcile.ts';
 import type { Kernel, Observed, Operation } from '../../../agent/state.ts';
 import { type Fault, FaultyKernel } from '../../fakes/faulty-kernel.ts';
 import type { FakeKernel } from '../../fakes/kernel.ts';
-import { AFTER, BEFORE, BYSTANDERS, FOREIGN, gateway, unguarded } from './changing-world.ts';
+import {
+  AFTER,
+  BEFORE,
+  BYSTANDERS,
+  comparable,
+  FOREIGN,
+  gateway,
+  watch,
+} from './changing-world.ts';
 import { configuration, SETTINGS } from './world.ts';
 
 type Kind = Operation['kind'];
@@ -98,7 +106,7 @@ describe('a gateway', () => {
     const victims = done.filter((operation) => operation.kind === kind);
     for (const victim of victims) {
       const kernel = await standing(stage);
-      const faults = watch(kernel, { stage, losesLink: fault.takesLink === true });
+      const faults = watch(kernel, untouchedIn(stage, fault.takesLink === true));
       const faulty = new FaultyKernel(kernel, (what) => isSame(what, victim), fault);
 
       const outcomes = await runUntilApplied(faulty, STAGES[stage].to);
@@ -124,7 +132,7 @@ describe('a gateway', () => {
     for (const fault of [FAULTS['fails once'], FAULTS['says EBUSY for a while'], FAULTS.hangs]) {
       for (let nth = 1; nth <= looks; nth++) {
         const kernel = await standing(stage);
-        const faults = watch(kernel, { stage, losesLink: false });
+        const faults = watch(kernel, untouchedIn(stage));
         let count = 0;
         const isNth = (what: Operation | 'observe') => what === 'observe' && ++count >= nth;
         const outcomes = await runUntilApplied(
@@ -182,20 +190,8 @@ async function standing(stage: Stage): Promise<FakeKernel> {
   return kernel;
 }
 
-/** Collects what is wrong in any state from here on. */
-function watch(
-  kernel: FakeKernel,
-  { stage, losesLink }: { readonly stage: Stage; readonly losesLink: boolean },
-): string[] {
-  const faults: string[] = [];
-  const untouched = [...FOREIGN, ...(stage === 'change' && !losesLink ? BYSTANDERS : [])];
-  kernel.onChange = () => {
-    const lines = kernel.lines();
-    const lost = untouched.filter((line) => !lines.includes(line));
-    faults.push(...lost.map((line) => `lost: ${line}`), ...unguarded(lines));
-  };
-  kernel.onChange();
-  return faults;
+function untouchedIn(stage: Stage, losesLink = false): readonly string[] {
+  return stage === 'change' && !losesLink ? [...FOREIGN, ...BYSTANDERS] : FOREIGN;
 }
 
 /** The real loop over fake time: until all is applied, or a quarter of an hour has passed. */
@@ -219,13 +215,6 @@ async function runUntilApplied(kernel: Kernel, wish: Wished): Promise<Outcome[]>
 
 function wishFor(entries: typeof BEFORE, observed: Observed): Wish {
   return desire({ configuration: configuration(entries), local: SETTINGS, observed });
-}
-
-/** A link made after forwarding was switched on has it from the start; one made before, later. */
-function comparable(kernel: FakeKernel): string[] {
-  return kernel
-    .lines()
-    .filter((line) => !line.startsWith('sysctl net/ipv6/conf/culvert0/forwarding'));
 }
 
 function isSame(what: Operation | 'observe', victim: Operation): boolean {
