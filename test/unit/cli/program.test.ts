@@ -302,7 +302,9 @@ describe('every command', () => {
       ...['list', 'show', 'create', 'update', 'approve', 'delete'].map((verb) => `route ${verb}`),
       'lookup',
       'status',
-      ...['join', 'run', 'status', 'accept', 'plan', 'doctor', 'leave'].map((verb) => `agent ${verb}`),
+      ...['join', 'run', 'status', 'accept', 'plan', 'doctor', 'leave'].map(
+        (verb) => `agent ${verb}`,
+      ),
       'control-plane serve',
     ]);
   });
