@@ -248,7 +248,7 @@ export function checkPeers({ configuration, observed, status }: Facts): Finding[
 export function checkMtu({ configuration, observed }: Facts, { desired }: Wish): Finding[] {
   const table = bestRoutes(observed.routes);
   const mtuOf = new Map(observed.links.map((link) => [link.name, link.mtuBytes]));
-  const findings = desired.interfaces.flatMap(({ name, mtuBytes, peers }) => {
+  const findings = desired.interfaces.flatMap(({ name, mtuBytes, peers }): Finding[] => {
     const ways = peers.flatMap(({ endpoint }) => {
       if (endpoint === undefined) return [];
       const address = endpointAddress(endpoint);
@@ -262,7 +262,7 @@ export function checkMtu({ configuration, observed }: Facts, { desired }: Wish):
     return [
       {
         id: 'mtu',
-        state: 'warn' as const,
+        state: 'warn',
         finding: `the tunnel's MTU does not fit ${narrowest.link}: its packets are fragmented`,
         evidence: `MTU of ${name} ${mtuBytes}, room for ${narrowest.fits}`,
         remedy: [

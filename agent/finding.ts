@@ -10,9 +10,30 @@ import type { Ruleset } from './forward-filter.ts';
 import type { Observed } from './state.ts';
 import type { AgentStatus } from './status.ts';
 
+/** What is examined. Stable: scripts may branch on it; docs/agent.md says what each means. */
+export const CHECKS = [
+  'precondition',
+  'state-directory',
+  'offload',
+  'clock',
+  'agent',
+  'control-plane',
+  'configuration',
+  'held',
+  'not-applied',
+  'forwarding',
+  'foreign-route',
+  'rp-filter',
+  'firewall',
+  'peer',
+  'mtu',
+  'return-route',
+] as const;
+
+export type Check = (typeof CHECKS)[number];
+
 export type Finding = {
-  /** Stable: scripts may branch on it. */
-  readonly id: string;
+  readonly id: Check;
   readonly state: 'ok' | 'warn' | 'fail';
   /** What is so, in one line. */
   readonly finding: string;
@@ -60,6 +81,6 @@ export type Facts = {
 };
 
 /** A finding that all is well. */
-export function ok(id: string, finding: string, evidence = ''): Finding {
+export function ok(id: Check, finding: string, evidence = ''): Finding {
   return { id, state: 'ok', finding, evidence };
 }
