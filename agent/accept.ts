@@ -52,7 +52,7 @@ function whyDoubted(
   next: Configuration,
   type: ConfigurationMessage['type'],
 ): string | undefined {
-  const remedy = `if that is meant, run here: culvert agent accept ${next.revision}`;
+  const remedy = `if that is meant, run on the gateway: culvert agent accept ${next.revision}`;
   if (next.epoch !== held.epoch) {
     return `revision ${next.revision} is of epoch "${next.epoch}", not "${held.epoch}"; ${remedy}`;
   }

@@ -172,6 +172,7 @@ export class Agent {
     this.#offered = verdict.offered;
     const { reason } = verdict;
     this.#options.logger.warn({ reason }, 'configuration refused; the one before stands');
+    this.#loop.wake(); // the control plane hears of it in the report of the next pass
   }
 
   /** On disk first: what was accepted must be there after a power cut. */
@@ -267,7 +268,7 @@ export class Agent {
   #report(outcome: Outcome): void {
     const configuration = this.#passedFor;
     if (configuration === undefined || !this.#channel.state().isConnected) return;
-    const report = reportOf(configuration, outcome);
+    const report = reportOf(configuration, outcome, this.#refused);
     const text = essenceOf(report);
     const now = this.#options.now();
     const last = this.#reported;

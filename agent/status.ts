@@ -120,14 +120,25 @@ export function peerNames(...configurations: readonly (Configuration | undefined
   return (publicKey) => names.get(publicKey) ?? publicKey;
 }
 
-/** The report to the control plane; lists are cut to what a message may hold. */
-export function reportOf(configuration: Configuration, outcome: Outcome): Report {
+/**
+ * The report to the control plane; lists are cut to what a message may hold.
+ *
+ * @param refused why the last configuration was not taken; undefined when it was
+ */
+export function reportOf(
+  configuration: Configuration,
+  outcome: Outcome,
+  refused?: string | undefined,
+): Report {
   const { epoch, revision, digest } = configuration;
   return {
     type: 'report',
     version: { epoch, revision, digest },
     isApplied: outcome.isApplied,
-    pending: pendingOf(outcome, peerNames(configuration))
+    pending: [
+      ...(refused === undefined ? [] : [{ operation: 'take the configuration', reason: refused }]),
+      ...pendingOf(outcome, peerNames(configuration)),
+    ]
       .slice(0, 100)
       .map(({ operation, reason }) => ({
         operation: operation.slice(0, 500),

@@ -30,16 +30,20 @@ export function connectorStatus(facts: {
   }
   if (report === undefined) return degraded('the agent has not reported yet');
   const { revision } = report.version;
+  const left = firstOf(report.pending);
   if (report.version.digest !== desiredDigest) {
-    return degraded(`the agent is at revision ${revision} and has not applied the current one`);
+    const behind = `the agent is at revision ${revision} and has not applied the current one`;
+    return degraded(left === undefined ? behind : `${behind}; ${left}`);
   }
-  const [first, ...others] = report.pending;
-  if (first !== undefined) {
-    const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
-    return degraded(`${first.operation}: ${first.reason}${more}`);
-  }
+  if (left !== undefined) return degraded(left);
   if (!report.isApplied) return degraded(`the agent is still applying revision ${revision}`);
   return { state: 'active', reason: `revision ${revision} is applied` };
+}
+
+function firstOf([first, ...others]: Report['pending']): string | undefined {
+  if (first === undefined) return undefined;
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
+  return `${first.operation}: ${first.reason}${more}`;
 }
 
 function degraded(reason: string): ConnectorStatus {

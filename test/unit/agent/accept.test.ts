@@ -55,7 +55,7 @@ describe('judge()', () => {
       kind: 'hold',
       reason:
         'revision 1 is of epoch "e2", not "e1"; ' +
-        'if that is meant, run here: culvert agent accept 1',
+        'if that is meant, run on the gateway: culvert agent accept 1',
       offered: { ...NEXT, epoch: 'e2', revision: 1 },
     });
     const delta = { type: 'delta' as const, ...mutable(deltaBetween(HELD, NEXT)) };
@@ -72,7 +72,7 @@ describe('judge()', () => {
       kind: 'hold',
       reason:
         'revision 8: it takes away 7 of 11 routes; ' +
-        'if that is meant, run here: culvert agent accept 8',
+        'if that is meant, run on the gateway: culvert agent accept 8',
       offered: small,
     });
     const delta = { type: 'delta' as const, ...mutable(deltaBetween(large, small)) };

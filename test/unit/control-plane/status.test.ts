@@ -21,6 +21,7 @@ describe('connectorStatus()', () => {
     [false, report(), WANTED, 'inactive', 'the agent is not connected'],
     [true, undefined, WANTED, 'degraded', 'the agent has not reported yet'],
     [true, report({}, OLD), WANTED, 'degraded', 'the agent is at revision 7 and has not applied'],
+    [true, report({ pending: left.slice(1) }, OLD), WANTED, 'degraded', 'current one; set peer: x'],
     [true, report({ isApplied: false }), WANTED, 'degraded', 'still applying revision 7'],
     [
       true,
