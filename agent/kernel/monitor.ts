@@ -1,7 +1,7 @@
 /**
- * Says when somebody, we ourselves included, changes links, addresses, routes or nftables.
- * What changed is not read: a line means "look again", and so does the end of a monitor, for
- * it may have missed something.
+ * Says when somebody, we ourselves included, changes links, addresses, routes, forwarding
+ * or nftables. What changed is not read: a line means "look again", and so does the end of a
+ * monitor, for it may have missed something.
  *
  * The notifications are read by children, because a full receive queue would end the process
  * that reads them with the package `netlink`; a child is started again.
@@ -12,7 +12,7 @@
 import { type Argv, type StartLines, startLines } from './run.ts';
 
 const MONITORS: readonly Argv[] = [
-  ['ip', '-o', 'monitor', 'link', 'address', 'route'],
+  ['ip', '-o', 'monitor', 'link', 'address', 'route', 'netconf'],
   ['nft', 'monitor'],
 ];
 
