@@ -1,7 +1,7 @@
 /**
  * Counts the tests in a report of `vitest --reporter=json` for `scripts/test`. As a program it
- * takes the report's file and the exit status of vitest, and prints a line for everything that
- * failed without being a failed test, then "PASSED FAILED".
+ * takes the report's file, the exit status of vitest and the row that was asked for, if one was,
+ * and prints a line for everything that failed without being a failed test, then "PASSED FAILED".
  *
  * @module
  */
@@ -24,9 +24,15 @@ export type Count = {
   readonly notes: readonly string[];
 };
 
-/** A skipped test is no success unless its name says why: "… because …". */
-export function countTests(report: Report, exitStatus: number): Count {
-  const tests = report.testResults.flatMap((file) => file.assertionResults);
+/**
+ * A skipped test is no success unless its name says why: "… because …".
+ *
+ * @param row the first word of the only test that was asked for; empty for all tests
+ */
+export function countTests(report: Report, exitStatus: number, row = ''): Count {
+  const tests = report.testResults
+    .flatMap((file) => file.assertionResults)
+    .filter(({ fullName }) => row === '' || fullName.startsWith(`${row} `));
   const withStatus = (status: string) => tests.filter((test) => test.status === status);
   const skipped = tests
     .filter(({ status }) => status !== 'passed' && status !== 'failed')
@@ -55,8 +61,8 @@ export function countTests(report: Report, exitStatus: number): Count {
 }
 
 if (import.meta.main) {
-  const [file = '', exitStatus] = process.argv.slice(2);
-  const { passed, failed, notes } = countTests(readReport(file), Number(exitStatus));
+  const [file = '', exitStatus, row] = process.argv.slice(2);
+  const { passed, failed, notes } = countTests(readReport(file), Number(exitStatus), row);
   process.stdout.write(`${[...notes, `${passed} ${failed}`].join('\n')}\n`);
 }
 

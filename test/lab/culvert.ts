@@ -88,7 +88,11 @@ export async function statusOf(machine: Machine): Promise<AgentStatus> {
 /** The part of `culvert agent status --json` that tests look at. */
 export type AgentStatus = {
   readonly isApplied: boolean;
-  readonly controlPlane: { readonly isConnected: boolean };
+  readonly controlPlane: {
+    readonly isConnected: boolean;
+    readonly sinceSeconds: number;
+    readonly reason: string | null;
+  };
   readonly configuration: { readonly revision: number } | null;
   readonly pending: readonly { readonly operation: string; readonly reason: string }[];
   readonly peers: readonly { readonly name: string; readonly state: string }[];

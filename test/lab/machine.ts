@@ -162,6 +162,8 @@ export class Machine {
   }
 }
 
+export type Signal = 'SIGTERM' | 'SIGINT' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT';
+
 /** A program in the background of a machine. */
 export class Started {
   readonly #entry: ChildProcess;
@@ -176,8 +178,12 @@ export class Started {
   }
 
   /** Signals the program itself, not the nsenter(1) in front of it. */
-  kill(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): void {
-    if (this.isRunning) process.kill(childOf(this.#entry) ?? mustHavePid(this.#entry), signal);
+  kill(signal: Signal): void {
+    if (!this.isRunning) return;
+    const entry = mustHavePid(this.#entry);
+    process.kill(childOf(this.#entry) ?? entry, signal);
+    // nsenter(1) stops itself when its program stops, and never wakes by itself.
+    if (signal === 'SIGCONT') process.kill(entry, signal);
   }
 
   async ended(): Promise<void> {
