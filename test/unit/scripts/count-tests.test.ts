@@ -39,6 +39,13 @@ describe('countTests()', () => {
 
     expect(countTests(report, 124)).toMatchObject({ passed: 1, failed: 1 });
   });
+
+  test('passes over all but the row that was asked for', () => {
+    const report = reportOf('passed', { 'F01 one': 'passed', 'F02 two': 'skipped' });
+
+    expect(countTests(report, 0, 'F01')).toEqual({ passed: 1, failed: 0, notes: [] });
+    expect(countTests(report, 0, 'F03')).toMatchObject({ passed: 0, failed: 1 });
+  });
 });
 
 function reportOf(status: string, tests: Readonly<Record<string, string>>): Report {
