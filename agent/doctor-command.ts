@@ -11,9 +11,11 @@ import {
   type PrintOptions,
   print,
 } from './commands.ts';
-import { diagnose, formatFindings } from './doctor.ts';
+import { diagnose, diagnoseLacking, formatFindings } from './doctor.ts';
 import { gatherFacts } from './doctor-facts.ts';
 import { loadIdentity } from './identity.ts';
+import { checkPreconditions } from './kernel/preconditions.ts';
+import { missingForProbes } from './kernel/probe.ts';
 import { StateFile } from './state-file.ts';
 
 /** @returns 0 when nothing fails, 1 when something does or there is nothing to examine yet */
@@ -28,15 +30,19 @@ export function doctorCommand(options: PrintOptions): Promise<number> {
       return 1;
     }
     const controlPlaneAddresses = addressesIn(urls);
-    const findings = diagnose(
-      await gatherFacts({
-        member,
-        configuration,
-        controlPlaneAddresses,
-        stateDirectory,
-        runDirectory,
-      }),
-    );
+    const lacking = [...(await checkPreconditions()), ...missingForProbes()];
+    const findings =
+      lacking.length > 0
+        ? diagnoseLacking(lacking)
+        : diagnose(
+            await gatherFacts({
+              member,
+              configuration,
+              controlPlaneAddresses,
+              stateDirectory,
+              runDirectory,
+            }),
+          );
     print(json ? JSON.stringify(findings, null, 2) : formatFindings(findings));
     return findings.some(({ state }) => state === 'fail') ? 1 : 0;
   });

@@ -32,6 +32,9 @@ const OVERHEAD_BYTES: Readonly<Record<Family, number>> = { 4: 60, 6: 80 };
 /** rp_filter: 1 is strict (`linux:Documentation/networking/ip-sysctl.rst`). */
 const STRICT = 1;
 
+/** Firewalls match few prefixes by name; beyond this many ours are alike to them. */
+const MAX_SAMPLES = 64;
+
 /** RTPROT_KERNEL: a connected route, which comes with an address (rtnetlink(7)). */
 const CONNECTED = 2;
 
@@ -46,19 +49,24 @@ export function checkForwarding({ observed }: Facts, { desired }: Wish): Finding
       evidence: wrong
         .map(({ key }) => `${key} is ${observed.sysctls.get(key) ?? 'absent'}`)
         .join(', '),
-      remedy: wrong.map(({ key, value }) => `sysctl -w ${key}=${value}`),
+      remedy: wrong.map(({ key, value }) => `sysctl -w ${shellWord(key)}=${value}`),
     },
   ];
 }
 
 /** Routes of others that win against ours: the same prefix before us, or a longer one. */
 export function checkForeignRoutes({ observed }: Facts, { desired }: Wish): Finding[] {
-  const ours = desired.routes.filter((route) => route.kind === 'device');
-  const findings = ours.flatMap(({ prefix, link }) =>
-    observed.routes
-      .filter((route) => isBefore(route, prefix))
+  const ours = new PrefixTable(
+    desired.routes.flatMap((route) =>
+      route.kind === 'device' ? [[route.prefix, route.link] as const] : [],
+    ),
+  );
+  const findings = observed.routes.filter(isForeign).flatMap((route) =>
+    ours
+      .overlapping(route.prefix)
+      .filter(({ prefix }) => isBefore(route, prefix))
       .map(
-        (route): Finding => ({
+        ({ value: link }): Finding => ({
           id: 'foreign-route',
           state: 'fail',
           finding: `a route of another program takes ${route.prefix} away from ${link}`,
@@ -75,16 +83,18 @@ function explainForeign({ prefix, link, kind, metric, protocol }: ObservedRoute)
   return `${prefix} to ${link ?? kind}, metric ${metric}, protocol ${protocol}`;
 }
 
+function isForeign({ protocol }: ObservedRoute): boolean {
+  return protocol !== ROUTE_PROTOCOL && protocol !== CONNECTED;
+}
+
 function isBefore(route: ObservedRoute, own: Prefix): boolean {
-  if (route.protocol === ROUTE_PROTOCOL || route.protocol === CONNECTED) return false;
-  if (familyOf(route.prefix) !== familyOf(own)) return false;
   if (route.prefix === own) return route.metric < ROUTE_METRIC;
   return contains(own, route.prefix) && prefixLength(route.prefix) > prefixLength(own);
 }
 
 function deleteRoute({ prefix, metric, protocol, link }: ObservedRoute): string {
   const family = familyOf(prefix) === 6 ? ' -6' : '';
-  const device = link === undefined ? '' : ` dev ${link}`;
+  const device = link === undefined ? '' : ` dev ${shellWord(link)}`;
   const rank = metric === 0 ? '' : ` metric ${metric}`;
   return `ip${family} route delete ${prefix}${device} proto ${protocol}${rank}`;
 }
@@ -105,7 +115,7 @@ export function checkReversePath({ observed }: Facts, { desired }: Wish): Findin
     state: 'fail',
     finding: `packets from ${prefix} are dropped where they come in, on ${link}`,
     evidence: `rp_filter of ${link} is strict, and the way back is ${back ?? 'nowhere'}`,
-    remedy: [`sysctl -w net/ipv4/conf/${link}/rp_filter=2`],
+    remedy: [`sysctl -w ${shellWord(`net/ipv4/conf/${link}/rp_filter`)}=2`],
   }));
 }
 
@@ -145,7 +155,9 @@ export function checkFirewall({ ruleset, configuration, observed }: Facts, wish:
 }
 
 /** In the place that is meant for it, so that the firewall's owner does not take it away. */
-function firewallRemedy({ owner, family, table, chain }: Obstacle, link: string): string[] {
+function firewallRemedy(obstacle: Obstacle, name: string): string[] {
+  const { owner, family } = obstacle;
+  const [table, chain, link] = [obstacle.table, obstacle.chain, name].map(shellWord);
   switch (owner) {
     case 'docker':
       return ['iifname', 'oifname'].map(
@@ -172,11 +184,16 @@ function firewallRemedy({ owner, family, table, chain }: Obstacle, link: string)
   }
 }
 
+/** Names of others may hold what a shell would obey. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
 /** One packet each way between every prefix of the own site and every remote one's first host. */
 function samplePackets(configuration: Configuration, { desired }: Wish, observed: Observed) {
   const table = bestRoutes(observed.routes);
   const locals = [...configuration.entries.values()].filter((entry) => entry.kind === 'local');
-  const remotes = desired.routes.filter((route) => route.kind === 'device');
+  const remotes = desired.routes.filter((route) => route.kind === 'device').slice(0, MAX_SAMPLES);
   return locals.flatMap(({ prefix: own }) => {
     const host = lanHost(own, observed);
     const lan = table.match(host)?.value.link;

@@ -23,10 +23,11 @@ import { type AgentStatus, peerNames } from './status.ts';
 /** Three generations of the largest configuration, with room to write a fourth. */
 const MIN_FREE_BYTES = 64 * 1024 * 1024;
 
-/** In the order in which a person would look; every check says something. */
+/** On a host that lacks nothing. In the order in which a person would look. */
 export function diagnose(facts: Facts): Finding[] {
   const wish = desire(facts);
   return [
+    ok('precondition', 'programs and rights are there'),
     ...checkHost(facts),
     ...checkClock(facts),
     ...checkAgent(facts),
@@ -41,7 +42,17 @@ export function diagnose(facts: Facts): Finding[] {
   ];
 }
 
-function checkHost({ lacking, stateDirectory, linksWithoutOffload }: Facts): Finding[] {
+/** What is missing to examine anything else, as findings. */
+export function diagnoseLacking(lacking: readonly string[]): Finding[] {
+  return lacking.map((line) => ({
+    id: 'precondition',
+    state: 'fail',
+    finding: line,
+    evidence: '',
+  }));
+}
+
+function checkHost({ stateDirectory, linksWithoutOffload }: Facts): Finding[] {
   const { path, mode, freeBytes } = stateDirectory;
   const evidence = `mode ${mode.toString(8)}, ${Math.floor(freeBytes / 1024 ** 2)} MiB free`;
   const isOpen = (mode & 0o077) !== 0;
@@ -53,10 +64,6 @@ function checkHost({ lacking, stateDirectory, linksWithoutOffload }: Facts): Fin
     ...(remedy.length === 0 ? {} : { remedy }),
   });
   return [
-    ...lacking.map(
-      (line): Finding => ({ id: 'precondition', state: 'fail', finding: line, evidence: line }),
-    ),
-    ...(lacking.length === 0 ? [ok('precondition', 'programs and rights are there')] : []),
     isOpen
       ? directory('fail', `${path} is open to others`, [`chmod 700 ${path}`])
       : freeBytes < MIN_FREE_BYTES
@@ -96,7 +103,7 @@ function checkAgent({ status }: Facts): Finding[] {
       {
         id: 'agent',
         state: 'fail',
-        finding: 'the agent does not run: nothing is repaired, no change arrives',
+        finding: 'the agent does not run, or hangs: nothing is repaired, no change arrives',
         evidence: 'nobody answers at its socket',
         remedy: ['systemctl restart culvert-agent'],
       },

@@ -57,9 +57,7 @@ export type ReturnProbe = {
 };
 
 export type Facts = {
-  /** What is missing to run at all, each with its remedy. */
-  readonly lacking: readonly string[];
-  /** Of the running agent; undefined when none runs. */
+  /** Of the running agent; undefined when none answers. */
   readonly status: AgentStatus | undefined;
   readonly configuration: Configuration;
   readonly local: LocalSettings;

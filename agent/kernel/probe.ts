@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { type Address, canonicalAddress, familyOf, hostPrefix } from '../../protocol/net.ts';
-import { CommandError, type Run } from './run.ts';
+import { CommandError, locate, MissingProgramError, type Run } from './run.ts';
 
 /** An echo request without an answer after this long has none. */
 const ECHO_SECONDS = 1;
@@ -39,14 +39,25 @@ export async function defaultGateways(
   });
 }
 
-/** True when the host answers an echo request. @throws {CommandError} when it cannot be sent */
+/** What is missing for {@link echo}, one sentence each. */
+export function missingForProbes(): string[] {
+  try {
+    locate('ping');
+    return [];
+  } catch (error) {
+    if (error instanceof MissingProgramError) return [error.message];
+    throw error;
+  }
+}
+
+/** True when the host answers an echo request; false also where none can be sent. */
 export async function echo(run: Run, to: Address, from?: Address): Promise<boolean> {
   const source = from === undefined ? [] : ['-I', from];
   try {
     await run(['ping', '-n', '-q', '-c', '1', '-W', `${ECHO_SECONDS}`, ...source, to]);
     return true;
   } catch (error) {
-    if (error instanceof CommandError && error.exitCode === 1) return false;
+    if (error instanceof CommandError) return false;
     throw error;
   }
 }
@@ -54,19 +65,20 @@ export async function echo(run: Run, to: Address, from?: Address): Promise<boole
 /**
  * Like {@link echo}, from an address that this host borrows for the while: on `lo`, where it
  * draws no traffic of others.
- *
- * @throws {CommandError} when the host has the address already
  */
 export async function echoFrom(run: Run, to: Address, from: Address): Promise<boolean> {
   const address = [hostPrefix(from), 'dev', 'lo'];
   const limits = ['valid_lft', `${BORROWED_SECONDS}`, 'preferred_lft', `${BORROWED_SECONDS}`];
   const isIpv6 = familyOf(from) === 6;
-  await run(['ip', 'address', 'add', ...address, ...limits, ...(isIpv6 ? ['nodad'] : [])]);
-  try {
-    return await echo(run, to, from);
-  } finally {
-    await run(['ip', 'address', 'delete', ...address]).catch(() => {}); // it ends by itself
-  }
+  const add = ['address', 'add', ...address, ...limits, ...(isIpv6 ? ['nodad'] : [])];
+  // Another doctor may have borrowed it at this moment; then it is there to be used.
+  const isOurs = await run(['ip', ...add]).then(
+    () => true,
+    () => false,
+  );
+  const hasAnswered = await echo(run, to, from);
+  if (isOurs) await run(['ip', 'address', 'delete', ...address]).catch(() => {}); // or by itself
+  return hasAnswered;
 }
 
 /** False where the link is no TUN. */

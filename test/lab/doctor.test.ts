@@ -3,6 +3,7 @@
  * thing at a time, is named, and the remedy it prints heals it when it is run as it stands.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readExposition } from '../fakes/prometheus.ts';
 import { applied, type Installation, install, startAgent } from './culvert.ts';
 import { Lab } from './lab.ts';
 import type { Machine } from './machine.ts';
@@ -171,6 +172,27 @@ describe('culvert agent doctor', () => {
     expect(await connector.run(['ip', 'address', 'show', 'dev', 'lo'])).not.toContain('10.2.0.0');
   });
 
+  test('goes with metrics that a collector can read over TCP', async () => {
+    await installation.agents.get('hq-gateway')?.stop();
+    const command = ['culvert', 'agent', 'run', '--metrics', '127.0.0.1:9586'];
+    installation.agents.set('hq-gateway', gateway.start(command, { log: 'agent' }));
+    await applied(gateway);
+
+    const { samples } = readExposition(await fetched(gateway, 9586, '/metrics'));
+
+    const read = (name: string) => samples.find((sample) => sample.name === name)?.value;
+    expect(read('culvert_agent_configuration_applied')).toBe(1);
+    expect(read('culvert_agent_reconcile_passes_total')).toBeGreaterThan(0);
+    expect(read('culvert_agent_certificate_expiry_timestamp_seconds')).toBeGreaterThan(
+      Date.now() / 1000,
+    );
+    const peers = samples.filter(({ name }) => name === 'culvert_agent_peer_up');
+    expect(peers.map(({ labels, value }) => [labels.peer, value])).toEqual([
+      ['branch/branch-gateway', 1],
+      ['plant/plant-connector', 1],
+    ]);
+  });
+
   test('speaks to people in one line a finding', async () => {
     const text = await gateway.run(['culvert', 'agent', 'doctor']);
 
@@ -200,6 +222,14 @@ function failing({ findings }: Examination): Finding {
 /** As somebody would who copies it into a shell. */
 async function follow(machine: Machine, finding: Finding | undefined): Promise<void> {
   await machine.run(['sh', '-e', '-c', (finding?.remedy ?? ['false']).join('\n')]);
+}
+
+/** The body of an answer, by what every machine has. */
+async function fetched(machine: Machine, port: number, path: string): Promise<string> {
+  const request = `GET ${path} HTTP/1.0\\r\\n\\r\\n`;
+  const script = `exec 3<> /dev/tcp/127.0.0.1/${port}; printf '${request}' >&3; cat <&3`;
+  const answer = await machine.run(['timeout', '5', 'bash', '-c', script]);
+  return answer.slice(answer.indexOf('\r\n\r\n') + 4);
 }
 
 async function isReached(from: string, to: string): Promise<boolean> {

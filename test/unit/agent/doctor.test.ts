@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { desire, SYSCTL_INTEREST } from '../../../agent/desire.ts';
-import { diagnose, formatFindings } from '../../../agent/doctor.ts';
+import { diagnose, diagnoseLacking, formatFindings } from '../../../agent/doctor.ts';
 import type { Facts, Finding, ReturnProbe } from '../../../agent/finding.ts';
 import { parseRuleset } from '../../../agent/forward-filter.ts';
 import { reconcile } from '../../../agent/reconcile.ts';
@@ -33,7 +33,6 @@ const STATUS: AgentStatus = {
 const OBSERVED: Observed = await observedOf(gateway());
 
 const HEALTHY: Facts = {
-  lacking: [],
   status: STATUS,
   configuration: configuration(),
   local: SETTINGS,
@@ -53,7 +52,6 @@ describe('diagnose()', () => {
   });
 
   test.each<[string, Partial<Facts>, Partial<Finding>]>([
-    ['a missing program', { lacking: ['Cannot find "wg"'] }, { id: 'precondition' }],
     [
       'keys that others may read',
       { stateDirectory: { ...HEALTHY.stateDirectory, mode: 0o755 } },
@@ -154,6 +152,13 @@ describe('diagnose()', () => {
     expect(found[0]?.remedy).toContain(remedy);
   });
 
+  test('writes names of others so that a shell does not obey them', () => {
+    const found = wrong({ ...HEALTHY, ruleset: dropping("$(id)'", 'other') });
+    expect(found[0]?.remedy?.[0]).toBe(
+      "nft insert rule ip '$(id)'\\''' FORWARD iifname culvert0 accept",
+    );
+  });
+
   test('mends firewalld by a policy', () => {
     const found = wrong({ ...HEALTHY, ruleset: dropping('firewalld', 'filter_FWD') });
     expect(found[0]?.remedy?.[0]).toBe(
@@ -205,6 +210,14 @@ describe('diagnose()', () => {
     expect(finding?.remedy).not.toContain('ip route replace 10.2.0.0/16 via 10.1.0.1');
     expect(wrong({ ...HEALTHY, returnProbes: [{ ...probe, answersUs: false }] })).toMatchObject([
       { id: 'return-route', state: 'warn' },
+    ]);
+  });
+});
+
+describe('diagnoseLacking()', () => {
+  test('fails for each thing that is missing', () => {
+    expect(diagnoseLacking(['Cannot find "wg"'])).toMatchObject([
+      { id: 'precondition', state: 'fail', finding: 'Cannot find "wg"' },
     ]);
   });
 });
