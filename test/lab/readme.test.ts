@@ -81,11 +81,12 @@ describe('README.md', () => {
       outputs.push(await type(machine, command));
     }
 
-    const [status = '', connectors = '', lookup = ''] = outputs;
+    const [status = '', doctor = '', connectors = '', lookup = ''] = outputs;
     expect(status).toContain('10.1.0.0/16');
+    expect(doctor).toMatch(/^ok {4}peer: hq\/hq-gw answers/m);
     expect(connectors).toMatch(/hq-gw.*active/);
     expect(lookup).toMatch(/10\.2\.0\.0\/16.*branch/);
-    expect(outputs).toHaveLength(4);
+    expect(outputs).toHaveLength(5);
   });
 });
 
