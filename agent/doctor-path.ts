@@ -331,7 +331,7 @@ export function checkReturnRoute({ returnProbes, gateways, observed }: Facts): F
       id: 'return-route',
       state: 'fail',
       finding: `${gateway.address} does not route ${missing.join(', ')} to ${via}`,
-      evidence: `it answers ${via}, and an echo request from ${missing[0]} got no reply here`,
+      evidence: `it answers ${via}, but no reply to ${missing.map(networkAddress)[0]} came here`,
       remedy: commands.flatMap(({ system, lines }) => [
         `# on ${gateway.address}, ${system}:`,
         ...lines,

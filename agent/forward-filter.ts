@@ -10,7 +10,7 @@
 import { type Address, canonicalAddress, canonicalPrefix, contains } from '../protocol/net.ts';
 import { FIREWALL_TABLE } from './state.ts';
 
-/** The first packet of a connection, on its way through this host. */
+/** The first packet of a TCP connection, to any port, on its way through this host. */
 export type Packet = {
   readonly incoming: string;
   readonly outgoing: string;
@@ -46,6 +46,11 @@ type Chain = {
 export type Ruleset = ReadonlyMap<string, Chain>;
 
 const MAX_JUMPS = 16;
+
+const TRANSPORT = 'tcp';
+
+/** A rule that reads one of these headers means other packets (nft(8), "Payload expressions"). */
+const OTHER_TRANSPORTS = ['icmp', 'icmpv6', 'igmp', 'udp', 'udplite', 'sctp', 'dccp', 'esp', 'ah'];
 
 /** @throws {SyntaxError} when the text is not JSON */
 export function parseRuleset(text: string): Ruleset {
@@ -153,6 +158,8 @@ function isMatch(expression: Expression, packet: Packet): boolean | undefined {
   if ('vmap' in expression || 'xt' in expression || 'queue' in expression) return undefined;
   const match = expression.match;
   if (match === undefined) return true;
+  const header = word(member(member(member(match, 'left'), 'payload'), 'protocol'));
+  if (OTHER_TRANSPORTS.includes(header ?? '')) return false;
   const actual = fieldOf(member(match, 'left'), packet);
   const isEqual = actual === undefined ? undefined : isAmong(actual, member(match, 'right'));
   return member(match, 'op') === '!=' && isEqual !== undefined ? !isEqual : isEqual;
@@ -163,11 +170,13 @@ function fieldOf(left: unknown, packet: Packet): string | undefined {
   const meta = word(member(member(left, 'meta'), 'key'));
   if (meta === 'iifname' || meta === 'iif') return incoming;
   if (meta === 'oifname' || meta === 'oif') return outgoing;
+  if (meta === 'l4proto') return TRANSPORT;
   if (meta === 'nfproto') return source.includes(':') ? 'ipv6' : 'ipv4';
   if (word(member(member(left, 'ct'), 'key')) === 'state') return 'new';
   const payload = member(left, 'payload');
   if (!['ip', 'ip6'].includes(word(member(payload, 'protocol')) ?? '')) return undefined;
   const field = word(member(payload, 'field'));
+  if (field === 'protocol' || field === 'nexthdr') return TRANSPORT;
   return field === 'saddr' ? source : field === 'daddr' ? destination : undefined;
 }
 

@@ -43,6 +43,7 @@ describe('obstacles()', () => {
   test.each([
     ['everything', []],
     ['the interface', [match(meta('oifname'), 'culvert0')]],
+    ['TCP', [match(meta('l4proto'), { set: ['tcp', 'udp'] })]],
     ['the interface by a wildcard', [match(meta('oifname'), 'culvert*')]],
     ['another interface, denied', [match(meta('iifname'), 'docker0', '!=')]],
     ['the addresses', [match(ip('saddr'), { prefix: { addr: '10.1.0.0', len: 16 } })]],
@@ -56,6 +57,9 @@ describe('obstacles()', () => {
   test.each([
     ['established ones', [match({ ct: { key: 'state' } }, ['established', 'related'], 'in')]],
     ['another interface', [match(meta('iifname'), 'docker0')]],
+    ['ICMP', [match({ payload: { protocol: 'icmp', field: 'type' } }, 'echo-request')]],
+    ['UDP', [match(meta('l4proto'), 'udp'), { xt: null }]],
+    ['UDP by the IP header', [match(ip('protocol'), 'udp')]],
     ['another prefix', [match(ip('daddr'), { prefix: { addr: '10.3.0.0', len: 16 } })]],
   ])('is not content with a rule that accepts %s', (_, matches) => {
     const objects = [chain({ policy: 'drop' }), rule([...matches, accept])];
