@@ -27,6 +27,7 @@ const SILENCE_MILLISECONDS = 65_000;
 const COMPLAINT_INTERVAL_MILLISECONDS = 60_000;
 
 export type ChannelState = {
+  /** From the first message on that could be read. */
   readonly isConnected: boolean;
   /** Milliseconds since 1970; when the present state began. */
   readonly sinceMilliseconds: number;
@@ -105,23 +106,23 @@ export class WebSocketChannel implements Channel {
       cert: certificate,
       key,
       minVersion: 'TLSv1.3',
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
       maxPayload: MAX_MESSAGE_BYTES,
       perMessageDeflate: false,
       followRedirects: false,
     });
     this.#socket = socket;
-    socket.on('open', () => {
-      this.#become({ isConnected: true });
-      this.#options.logger.info({ url }, 'connected to the control plane');
-      this.#options.onOpen();
-    });
+    // Not the option of ws, which does not see a server that accepts and never begins TLS.
+    this.#silence = setTimeout(() => {
+      lastError = `no answer within ${HANDSHAKE_TIMEOUT_MILLISECONDS / 1000} s`;
+      socket.terminate();
+    }, HANDSHAKE_TIMEOUT_MILLISECONDS);
+    socket.on('open', () => this.#options.onOpen());
     for (const event of ['open', 'ping', 'message'] as const) {
       socket.on(event, () => this.#expectLife(socket));
     }
-    socket.on('message', (data) => this.#receive(String(data)));
+    socket.on('message', (data) => this.#receive(url, String(data)));
     socket.on('error', (error) => {
-      lastError = error.message;
+      lastError ??= error.message;
     });
     socket.on('close', (code, reason) => {
       clearTimeout(this.#silence);
@@ -136,10 +137,14 @@ export class WebSocketChannel implements Channel {
     this.#silence = setTimeout(() => socket.terminate(), SILENCE_MILLISECONDS);
   }
 
-  #receive(text: string): void {
+  #receive(url: string, text: string): void {
     const message = parseControlPlaneMessage(text);
     if (message.ok) {
-      // Only here: a control plane that opens the stream and closes it at once is no success.
+      // Only here: whoever opens the stream and says nothing of use is no control plane.
+      if (!this.#state.isConnected) {
+        this.#become({ isConnected: true });
+        this.#options.logger.info({ url }, 'connected to the control plane');
+      }
       this.#failures = 0;
       this.#complainedAt = Number.NEGATIVE_INFINITY;
       this.#options.onMessage(message.value);
