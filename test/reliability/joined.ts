@@ -152,7 +152,7 @@ export async function lastingKernelOf(machine: Machine): Promise<string> {
 }
 
 const LOOK = `
-  ip -o link show | sed -E 's/^[0-9]+: //; s/NO-CARRIER,|,LOWER_UP//; s/ state [A-Z]+//'
+  ip -o link show | sed -E 's/^[0-9]+: //; s/NO-CARRIER,|,LOWER_UP//g; s/ state [A-Z]+//'
   ip -o address show | sed 's/^[0-9]*: //'
   ip rule; ip -6 rule
   ip route show table all

@@ -21,6 +21,27 @@ const UNTOUCHED = '0 packets lost in both directions, nothing in clear';
 
 const BACK = 'back within 1 s of the event; nothing in clear meanwhile';
 
+const ALONE = `${UNTOUCHED}; agent below 150 MB, one line in its log; status says since when and why`;
+
+const CONTROL_PLANE_FAULTS: readonly (readonly [id: Row['id'], what: string])[] = [
+  ['F10', 'is down'],
+  ['F11', 'takes connections and says nothing'],
+  ['F12', 'answers garbage in place of TLS'],
+  ['F13', 'says nothing behind TLS'],
+  ['F14', 'hangs up on every request'],
+  ['F15', 'answers garbage behind TLS'],
+  ['F16', 'answers 500'],
+  ['F17', 'answers with a redirect'],
+  ['F18', 'hangs up in the middle of a message'],
+  ['F19', 'sends messages that nobody can read'],
+  ['F20', 'answers with a gigabyte'],
+  ['F21', 'answers with a header of a gigabyte'],
+  ['F22', 'sends a message of a gigabyte'],
+  ['F23', 'shows a certificate of another authority'],
+  ['F24', 'shows a certificate of another name'],
+  ['F25', 'shows a certificate that has expired'],
+];
+
 export const ROWS: readonly Row[] = [
   {
     id: 'F01',
@@ -69,6 +90,62 @@ export const ROWS: readonly Row[] = [
     area: 'lifecycle',
     fault: 'the host leaves (culvert agent leave)',
     promise: 'the host is as before it joined, byte for byte; 0 packets lost between the others',
+  },
+  ...CONTROL_PLANE_FAULTS.map(
+    ([id, what]): Row => ({
+      id,
+      area: 'control plane',
+      fault: `the control plane ${what}`,
+      promise: ALONE,
+    }),
+  ),
+  {
+    id: 'F30',
+    area: 'state on disk',
+    fault: 'the newest configuration on disk is cut off, the control plane is down',
+    promise: `the generation before it is used and the reason is logged; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F31',
+    area: 'state on disk',
+    fault: 'a byte of the newest configuration on disk is another, the control plane is down',
+    promise: `the generation before it is used and the reason is logged; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F32',
+    area: 'state on disk',
+    fault: 'the newest configuration on disk is empty, the control plane is down',
+    promise: `the generation before it is used and the reason is logged; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F33',
+    area: 'state on disk',
+    fault: 'the newest configuration on disk is of another host, the control plane is down',
+    promise: `the generation before it is used and the reason is logged; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F34',
+    area: 'state on disk',
+    fault: 'every configuration on disk is damaged, the control plane is down',
+    promise: `nothing is touched and each reason is logged; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F35',
+    area: 'state on disk',
+    fault: 'the keys on disk are readable by others',
+    promise: `the agent does not start and says the remedy; ${UNTOUCHED}`,
+  },
+  {
+    id: 'F36',
+    area: 'state on disk',
+    fault: 'the disk is full when a configuration comes',
+    promise: `the one before stands and status says why; ${UNTOUCHED}; taken with the next one when there is room`,
+  },
+  {
+    id: 'F37',
+    area: 'state on disk',
+    fault: 'the configuration on disk is mutated at random, 10,000 times in three ways each',
+    promise: 'not one is taken, and none ends the agent',
   },
   {
     id: 'F40',
