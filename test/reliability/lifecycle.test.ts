@@ -118,7 +118,7 @@ const FORGET = (tunnel: string) => `
 
 /** Ends the agent again and again; each time it has to find everything as it should be. */
 function rounds(end: () => Promise<void>): Promise<void> {
-  return untouchedFor(ROUNDS * 2.2, async () => {
+  return untouchedFor(Math.ceil(ROUNDS * 2.2), async () => {
     const whole = await kernelOf(gateway);
     for (let round = 1; round <= ROUNDS; round++) {
       await end();
