@@ -10,13 +10,11 @@ const HEAD = `# Reliability: what may go wrong, and what then happens
 
 An agent may stand on the default gateway, where every packet of an office passes. This is what
 you may count on there. Each row is a test with the real control plane, real agents and real
-WireGuard between network namespaces: hosts at two sites send each other numbered packets, 100 a
-second in each direction, while the fault happens, and counters on the internet between them
-look for packets of a site in clear. There is no row without a test.
+WireGuard between network namespaces. Where a row speaks of packets, hosts at two sites send each
+other numbered ones, 100 a second in each direction, while the fault happens, and counters on the
+internet between them look for packets of a site in clear. There is no row without a test.
 
-\`./scripts/test reliability\` runs them all; \`CULVERT_THOROUGH=1\` before it makes the rounds
-and pauses of the lifecycle longer (100 rounds in
-place of 7, 60 s in place of 5).
+\`./scripts/test reliability\` runs them all.
 
 This page is made from \`test/reliability/rows.ts\` by \`scripts/reliability-page.ts\`.
 `;

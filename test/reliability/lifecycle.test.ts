@@ -18,9 +18,8 @@ import {
 } from './joined.ts';
 import { prove } from './prove.ts';
 
-const isThorough = process.env.CULVERT_THOROUGH === '1';
-const ROUNDS = isThorough ? 100 : 7;
-const STOPPED_SECONDS = isThorough ? 60 : 5;
+const ROUNDS = 7;
+const STOPPED_SECONDS = 5;
 const FIRST_PACKET_MS = 3_000;
 
 let joined: Joined;

@@ -71,7 +71,7 @@ export const ROWS: readonly Row[] = [
     id: 'F05',
     area: 'lifecycle',
     fault: 'the gateway starts from nothing while the control plane is down',
-    promise: 'the first packet passes within 3 s of the start of the agent; nothing in clear',
+    promise: 'the first packet passes within 3 s of the start of the agent',
   },
   {
     id: 'F06',
